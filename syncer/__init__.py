@@ -1,0 +1,1 @@
+"""Notices orders in portals, has each delivered, and tells the portal."""

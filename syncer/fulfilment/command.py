@@ -1,0 +1,166 @@
+"""A command of the user's as fulfilment: the order as JSON on its standard input, its exit code as the outcome.
+
+Never a shell. It can't be asked afterwards what it did, so that an unknown outcome goes to a person.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from syncer.errors import Unavailable, Uncertain
+from syncer.orders import (
+    Absent,
+    CannotTell,
+    Done,
+    Found,
+    Intent,
+    Kind,
+    Observation,
+    Order,
+    Refused,
+    WithdrawRefused,
+)
+
+DONE, REFUSED, LATER = 0, 65, 75  # the interface's exit codes; EX_DATAERR and EX_TEMPFAIL of sysexits
+SAID = 500  # characters of its standard error that are kept
+
+
+class CommandFulfilment:
+    """Runs `command`, a list of arguments, for each order. `timeout` and `retry_after` are in seconds.
+
+    `withhold` are texts that must not reach the command through the environment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        retry_after: float,
+        withhold: Iterable[str] = (),
+    ) -> None:
+        self.name = name
+        self._command = list(command)
+        self._timeout = timeout
+        self._retry_after = retry_after
+        self._withhold = frozenset(withhold)
+
+    def perform(self, intent: Intent, order: Order) -> Observation:
+        """Runs the command once.
+
+        Raises:
+            Unavailable: it could not be started, or asks for a later time (exit 75).
+            Uncertain: any other exit code, a signal, or the time-out.
+        """
+        if intent.kind is Kind.CANCEL:
+            return WithdrawRefused("what a command has done can't be cancelled")
+        code, said = self._run(json.dumps(describe(intent, order), ensure_ascii=False).encode())
+        match code:
+            case 0:
+                return Done(note="exit 0")
+            case 65:
+                return Refused(said or "exit 65, without a word on standard error")
+            case 75:
+                cause = f"it asks for later (exit 75){': ' + said if said else ''}"
+                raise Unavailable(self.name, "command", cause, retry_after=self._retry_after, order_only=True)
+            case None:
+                raise Uncertain(self.name, "command", f"not done in {self._timeout:g} s, and killed")
+            case _:
+                raise Uncertain(self.name, "command", f"exit {code}{': ' + said if said else ''}")
+
+    def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
+        """It can't be asked."""
+        if intent.kind is Kind.CANCEL:
+            return Found(WithdrawRefused("what a command has done can't be cancelled"))
+        program = Path(self._command[0]).name
+        return CannotTell(f"a command can't be asked; look at what {program} did for {order.name} ({intent.key})")
+
+    def check(self) -> str:
+        """Whether the program is there."""
+        return f"{self._command[0]} can be run"
+
+    def _run(self, order: bytes) -> tuple[int | None, str]:
+        """The exit code (None: killed at the time-out) and the end of its standard error.
+
+        Files, not pipes: a child that outlives the command would keep a pipe open.
+        """
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+            given.write(order)
+            given.seek(0)
+            process = self._start(given, said)
+            try:
+                code: int | None = process.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+                _kill(process)
+            except BaseException:
+                _kill(process)
+                raise
+            said.seek(max(0, said.tell() - 4 * SAID))
+            text = said.read().decode("utf-8", "replace").strip()
+        return code, " ".join(text.split())[-SAID:]
+
+    def _start(self, given: IO[bytes], said: IO[bytes]) -> subprocess.Popen[bytes]:
+        environment = {
+            name: text for name, text in os.environ.items() if not any(secret in text for secret in self._withhold)
+        }
+        try:
+            return subprocess.Popen(  # noqa: S603 - the operator's own command, as a list
+                self._command,
+                stdin=given,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            cause = f"{self._command[0]} can't be started: {error.strerror}"
+            raise Unavailable(self.name, "command", cause, "see fulfilments." + self.name + ".command") from None
+
+
+def describe(intent: Intent, order: Order) -> dict[str, object]:
+    """What the command reads: the order and its details, and `key`, which is the same for each try of this intent."""
+    return {
+        "order": order.name,
+        "portal": order.portal,
+        "external_id": order.external_id,
+        "service": order.service,
+        "route_service": intent.payload.get("service") or None,
+        "wish_at": intent.payload.get("wish_at"),
+        "key": intent.key,
+        "details": {name: dict(section) for name, section in order.details.items()},
+    }
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kills a command with its group, and with the children that have left the group."""
+    children = list(_descendants(process.pid))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
+    process.wait()
+
+
+def _descendants(root: int) -> Iterator[int]:
+    """The processes below one, as far as the system tells (Linux)."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            after_name = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(after_name[1])
+    family = {root}
+    grown = True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in family} - family
+        family |= more
+        grown = bool(more)
+        yield from more

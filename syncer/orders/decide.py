@@ -1,0 +1,498 @@
+"""THE CORE: what each observation means for an order in each state.
+
+A table of (state, observation), small handlers, and nothing else: no I/O, no clock, no logging, no randomness. What a
+handler returns are the order's new facts; the plan follows from them (plan.py).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from syncer.orders.plan import SLOWLY, Act, Next, deadline, next_rung, plan, route_of
+from syncer.orders.values import (
+    FINAL,
+    Absent,
+    Begun,
+    Broke,
+    CancelledByHand,
+    DeliveredByHand,
+    Done,
+    Failed,
+    Held,
+    Illegible,
+    Intent,
+    IntentState,
+    MessageLeft,
+    MessageRefused,
+    Moved,
+    NotDone,
+    Observation,
+    Order,
+    Park,
+    Read,
+    Refused,
+    Retried,
+    Rules,
+    State,
+    TellRefused,
+    Told,
+    Unclear,
+    Vanished,
+    Withdrawn,
+    WithdrawRefused,
+    Woke,
+    Work,
+)
+
+__all__ = ["IGNORED", "IMPOSSIBLE", "TABLE", "Decision", "Impossible", "Rule", "decide"]
+
+UNREADABLE_AGAIN = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The order as it is now, the intents to write down (none or one), when to look again, and a history note.
+
+    `drop` says that the order's open intent, not yet begun, is no longer wanted. `next` is the plan behind it.
+    """
+
+    order: Order
+    intents: tuple[Intent, ...]
+    wake_at: datetime | None
+    note: str
+    next: Next
+    drop: bool = False
+
+    @property
+    def state(self) -> State:
+        """The order's state."""
+        return self.order.state
+
+
+class Impossible(AssertionError):
+    """An observation that can't come in this state: a bug of ours."""
+
+
+def decide(order: Order, seen: Observation, now: datetime, rules: Rules, intent: Intent | None = None) -> Decision:
+    """What `seen` means for `order`, whose open intent, if any, is `intent`.
+
+    Times are aware UTC. Pure: equal arguments give equal decisions.
+    """
+    rule = TABLE[type(seen)][order.state]
+    if rule is IMPOSSIBLE:
+        raise Impossible(f"{type(seen).__name__} in state {order.state}")
+    after = _settle(rule.handle(order, seen, now, rules), now, rules)
+    if intent is not None and intent.state is IntentState.PLANNED:
+        fresh = plan(after, None, now, rules)  # not begun: it is wanted only if it would be decided again
+        if fresh.act is Act.SEND and fresh.intent is not None and _same(fresh.intent, intent):
+            fresh = plan(after, intent, now, rules)
+            return _decision(after, fresh, now, seen.text)
+        return _decision(after, fresh, now, seen.text, drop=True)
+    return _decision(after, plan(after, intent, now, rules), now, seen.text)
+
+
+def _same(one: Intent, other: Intent) -> bool:
+    return (one.key, one.target, dict(one.payload)) == (other.key, other.target, dict(other.payload))
+
+
+def _decision(order: Order, step: Next, now: datetime, note: str, *, drop: bool = False) -> Decision:
+    fresh = step.act in {Act.SEND, Act.FIND} and step.intent is not None and step.intent.at is None
+    intents = (step.intent,) if fresh and step.intent is not None else ()
+    wake_at = _wake(order, step, now)
+    firm = step.act in {Act.WAIT, Act.PERSON} or (order.parked is not None and wake_at != now)
+    return Decision(order.but(wake_at=wake_at, wake_firm=firm), intents, wake_at, note, step, drop)
+
+
+def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
+    if step.act is Act.SEND or (step.act is Act.FIND and order.park is None):
+        return now
+    if step.act is Act.FIND:  # parked for another reason: it is looked up again now and then
+        fresh = step.intent is not None and step.intent.at is None
+        return now if fresh else now + SLOWLY
+    if step.act is Act.LOOK:
+        return now + UNREADABLE_AGAIN if order.park is Park.UNREADABLE and not order.look_due else now
+    return step.at
+
+
+def _settle(order: Order, now: datetime, rules: Rules) -> Order:
+    """What follows from the facts whatever brought them about: the route, the deadline, the end."""
+    order = _end(order, now)
+    if order.parked is not None or order.final or order.look_due:
+        return order
+    if order.work is Work.UNBEGUN and next_rung(order.portal_status, order.state) is None:
+        return _route(order, rules)
+    until = deadline(order, rules)
+    if order.work is Work.BEGUN and until is not None and until <= now:
+        return _trouble(
+            order,
+            Park.DEADLINE,
+            f"not done by {order.fulfilment} before the deadline, {until:%Y-%m-%d %H:%M} UTC",
+        )
+    return order
+
+
+def _end(order: Order, now: datetime) -> Order:
+    over = order.final and order.portal_status == order.state
+    return order.but(ended_at=(order.ended_at or now) if over else None)
+
+
+def _route(order: Order, rules: Rules) -> Order:
+    route = route_of(order, rules)
+    if route is not None:
+        return order.but(fulfilment=route.fulfilment)
+    why = f"no route for service {order.service or '(none)'} of {order.portal}"
+    return _say(
+        order.but(park=Park.ROUTE, parked=why),
+        f"Not handled automatically: {why}. A person will look at it.",
+        "alert",
+    )
+
+
+# --- small changes of facts -----------------------------------------------------------------------------------
+
+
+def _unpark(order: Order) -> Order:
+    return order.but(park=None, parked=None)
+
+
+def _park(order: Order, park: Park, why: str) -> Order:
+    return order.but(park=park, parked=why)
+
+
+def _say(order: Order, text: str, kind: str) -> Order:
+    """Has a message written, unless the same one was the last: one failure is told once."""
+    if text == order.said:
+        return order
+    return order.but(message=text, message_type=kind, said=text, failures=order.failures + 1)
+
+
+def _trouble(order: Order, park: Park, why: str) -> Order:
+    """It failed: set aside, told once on the order, and the portal waits."""
+    order = _say(_park(order, park, why), f"{_TITLES[park]}: {why}", "error")
+    return order if order.final else order.but(state=State.WAITING)
+
+
+_TITLES = {
+    Park.REFUSED: "Activation refused",
+    Park.FAILED: "Activation failed",
+    Park.DEADLINE: "Activation overdue",
+    Park.VANISHED: "Activation lost",
+}
+
+
+# --- what the portal says -------------------------------------------------------------------------------------
+
+
+def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
+    """The portal's word, taken over: details, wish and status."""
+    order = order.but(
+        explained=order.explained or seen.explained,
+        service=seen.service or order.service,
+        wish_at=seen.wish_at,
+        details=seen.details or order.details,
+        look_due=False,
+    )
+    if order.park is Park.UNREADABLE:
+        order = _unpark(order)
+    return _status_seen(order, seen.status, now)
+
+
+def _moved(order: Order, seen: Moved, now: datetime, _rules: Rules) -> Order:
+    return _status_seen(order, seen.status, now)
+
+
+def _status_seen(order: Order, text: str, now: datetime) -> Order:
+    """What the portal's status means in this state."""
+    before = order.portal_status
+    order = order.but(portal_status=text, seen_at=now)
+    if text not in set(State):
+        return _park(order, Park.UNREADABLE, f"the portal says status {text!r}, which is unknown here")
+    status = State(text)
+    if order.state is State.NEW:
+        return _first_read(order, status)
+    if order.final:
+        return _read_after_end(order, before, status)
+    return _read_while_open(order, before, status)
+
+
+def _first_read(order: Order, status: State) -> Order:
+    if status in FINAL:  # direct-activated, or over before we saw it: import only
+        return order.but(state=status)
+    if status is State.NEW:
+        return order.but(state=State.RECEIVED)
+    return order.but(state=status, doubt=True, taken_over=True)
+
+
+def _read_while_open(order: Order, before: str | None, status: State) -> Order:
+    if status is State.DELIVERED:
+        return (order if order.park is Park.UNCERTAIN else _unpark(order)).but(state=status, message=None)
+    if status is State.CANCELLED:
+        return _cancelled_there(order)
+    if status == before:
+        return order
+    if status is State.NEW:
+        return order.but(state=State.RECEIVED) if order.work is Work.UNBEGUN else order
+    return order.but(state=status)  # a change by the other side is obeyed
+
+
+def _cancelled_there(order: Order) -> Order:
+    order = order.but(state=State.CANCELLED, message=None)
+    if order.work is Work.DONE:
+        return _stuck(order, f"cancelled in {order.portal} after {order.fulfilment} had done it")
+    return order if order.park is Park.UNCERTAIN else _unpark(order)
+
+
+def _stuck(order: Order, why: str) -> Order:
+    """Cancelled there, and still active with the fulfilment: a person is asked, here and on the order."""
+    return _say(_park(order, Park.CANCEL, why), f"Not cancelled: {why}. A person will look at it.", "alert")
+
+
+def _read_after_end(order: Order, before: str | None, status: State) -> Order:
+    if status is order.state or status == before:
+        return order
+    if status is State.CANCELLED:
+        return _cancelled_there(order)
+    if before in FINAL:
+        return _park(order, Park.REOPENED, f"{order.portal} says {status} again after it said {before}")
+    if status is State.DELIVERED:  # an operator's cancellation came too late for the portal
+        return _park(order.but(state=status), Park.CANCEL, f"to be cancelled, but {order.portal} says delivered")
+    return order
+
+
+def _illegible(order: Order, seen: Illegible, _now: datetime, _rules: Rules) -> Order:
+    order = order.but(look_due=False)
+    return order if order.parked is not None else _park(order, Park.UNREADABLE, f"unreadable: {seen.cause}")
+
+
+def _told(order: Order, seen: Told, now: datetime, _rules: Rules) -> Order:
+    order = order.but(portal_status=seen.status, seen_at=now, tells=order.tells + 1)
+    return _unpark(order) if order.park is Park.UNCERTAIN else order
+
+
+def _tell_refused(order: Order, seen: TellRefused, _now: datetime, _rules: Rules) -> Order:
+    return _park(order.but(tells=order.tells + 1), Park.PORTAL, f"{order.portal} refused a status: {seen.cause}")
+
+
+def _message_left(order: Order, _seen: MessageLeft, _now: datetime, _rules: Rules) -> Order:
+    order = order.but(message=None)
+    return _unpark(order) if order.park is Park.UNCERTAIN else order
+
+
+def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules: Rules) -> Order:
+    order = order.but(message=None)
+    why = f"{order.portal} refused a message: {seen.cause}"
+    return order if order.parked is not None else _park(order, Park.PORTAL, why)
+
+
+# --- what the fulfilment says ---------------------------------------------------------------------------------
+
+
+def _begun(order: Order, seen: Begun, now: datetime, _rules: Rules) -> Order:
+    first = order.work is not Work.BEGUN
+    taken_over = order.doubt and order.portal_status in {State.ACTIVE, State.WAITING}
+    if order.park in {Park.UNCERTAIN, Park.VANISHED}:
+        order = _unpark(order)
+    order = order.but(
+        work=Work.BEGUN,
+        fulfilment_ref=seen.ref or order.fulfilment_ref,
+        begun_at=order.begun_at or now,
+        doubt=False,
+        hold_until=None,
+    )
+    return order.but(state=State.ACTIVE) if first and not taken_over and not order.final else order
+
+
+def _done(order: Order, seen: Done, now: datetime, _rules: Rules) -> Order:
+    order = _unpark(order) if order.park is not Park.PORTAL else order
+    order = order.but(
+        work=Work.DONE,
+        fulfilment_ref=seen.ref or order.fulfilment_ref,
+        begun_at=order.begun_at or now,
+        doubt=False,
+        hold_until=None,
+        message=None,
+    )
+    if order.state is State.CANCELLED:
+        return _stuck(order, f"cancelled in {order.portal}, but done by {order.fulfilment}")
+    return order.but(state=State.DELIVERED)
+
+
+def _failed(order: Order, seen: Failed, _now: datetime, _rules: Rules) -> Order:
+    return _over(order.but(fulfilment_ref=seen.ref or order.fulfilment_ref), Park.FAILED, seen.cause)
+
+
+def _refused(order: Order, seen: Refused, _now: datetime, _rules: Rules) -> Order:
+    return _over(order, Park.REFUSED, seen.cause)
+
+
+def _over(order: Order, park: Park, cause: str) -> Order:
+    if order.final:  # nothing is left to deliver, or to withdraw
+        order = order.but(work=Work.ENDED)
+        return _unpark(order) if order.park in {Park.UNCERTAIN, Park.CANCEL} else order
+    return _trouble(order.but(work=Work.FAILED, doubt=False), park, f"{order.fulfilment}: {cause}")
+
+
+def _held(order: Order, seen: Held, _now: datetime, _rules: Rules) -> Order:
+    return order.but(hold_until=seen.until, state=State.WAITING, doubt=False)
+
+
+def _vanished(order: Order, seen: Vanished, _now: datetime, _rules: Rules) -> Order:
+    if order.park is not None:
+        return order
+    return _trouble(order, Park.VANISHED, f"{order.fulfilment}: {seen.cause}")
+
+
+def _vanished_after_end(order: Order, _seen: Vanished, _now: datetime, _rules: Rules) -> Order:
+    return order.but(work=Work.ENDED)
+
+
+def _absent(order: Order, _seen: Absent, now: datetime, _rules: Rules) -> Order:
+    """Surely not there. Taken over as begun, that can't be told from an order that a person handled: parked."""
+    if order.park is Park.UNCERTAIN:
+        order = _unpark(order)
+    held = order.portal_status == State.WAITING and order.wish_at is not None and order.wish_at > now
+    begun = order.portal_status in {State.ACTIVE, State.WAITING}
+    if order.doubt and begun and (order.explained or not held):
+        why = f"taken over as {order.portal_status}, and {order.fulfilment} has no order of ours for it"
+        return _park(order.but(doubt=False), Park.TAKEOVER, why)
+    return order.but(doubt=False)
+
+
+def _unclear(order: Order, seen: Unclear, _now: datetime, _rules: Rules) -> Order:
+    if order.park in {None, Park.UNCERTAIN}:
+        return _park(order, Park.UNCERTAIN, seen.cause)
+    return order  # it is a person's already, for a reason that stays true
+
+
+def _withdrawn(order: Order, _seen: Withdrawn, _now: datetime, _rules: Rules) -> Order:
+    return _unpark(order).but(work=Work.ENDED)
+
+
+def _withdraw_refused(order: Order, seen: WithdrawRefused, _now: datetime, _rules: Rules) -> Order:
+    return _stuck(order, f"{order.fulfilment} can't cancel it any more: {seen.cause}")
+
+
+# --- time, bugs, and people -----------------------------------------------------------------------------------
+
+
+def _woke(order: Order, _seen: Woke, _now: datetime, _rules: Rules) -> Order:
+    return order
+
+
+def _broke(order: Order, seen: Broke, _now: datetime, _rules: Rules) -> Order:
+    return _park(order.but(look_due=False), Park.BUG, seen.cause)
+
+
+def _retried(order: Order, _seen: Retried, now: datetime, _rules: Rules) -> Order:
+    """Unparked, and put back to just before what stopped it."""
+    park, order = order.park, _unpark(order)
+    match park:
+        case None:
+            return order
+        case Park.REFUSED | Park.FAILED | Park.VANISHED:
+            order = order.but(work=Work.UNBEGUN, round=order.round + 1, fulfilment_ref=None, begun_at=None, doubt=False)
+        case Park.DEADLINE:
+            order = order.but(begun_at=now, wish_at=None, state=State.ACTIVE)
+        case Park.CANCEL if order.work is Work.DONE:
+            return _park(order, Park.CANCEL, "done by the fulfilment: a person ends it there, then says cancel")
+        case Park.REOPENED:
+            order = _reopened(order)
+        case _:
+            pass
+    return order.but(look_due=not order.nameless)
+
+
+def _reopened(order: Order) -> Order:
+    state = State(order.portal_status) if order.portal_status in set(State) else State.RECEIVED
+    state = State.RECEIVED if state is State.NEW else state
+    return order.but(state=state, work=Work.UNBEGUN, round=order.round + 1, fulfilment_ref=None, begun_at=None)
+
+
+def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Order:
+    return _unpark(order).but(doubt=False, look_due=True)
+
+
+def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _rules: Rules) -> Order:
+    look_due = order.look_due or order.portal_status is None
+    return _unpark(order).but(state=State.DELIVERED, work=Work.DONE, message=None, hold_until=None, look_due=look_due)
+
+
+def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, _rules: Rules) -> Order:
+    over = order.work is Work.DONE or order.park is Park.CANCEL
+    order = _by_hand(order, State.CANCELLED)
+    return order.but(work=Work.ENDED) if over else order
+
+
+def _by_hand(order: Order, state: State) -> Order:
+    """Ended by a person. What the portal can't be told, for want of an id, is as if it had been."""
+    order = _unpark(order).but(state=state, message=None, hold_until=None)
+    if order.nameless:
+        return order.but(portal_status=state)
+    return order.but(look_due=order.look_due or order.portal_status is None)
+
+
+# --- the table ------------------------------------------------------------------------------------------------
+
+Handler = Callable[[Order, Any, datetime, Rules], Order]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an observation does in a state, and the states that it may lead to besides staying."""
+
+    handle: Handler
+    leads: frozenset[State] = frozenset()
+
+
+def _stay(order: Order, _seen: Observation, _now: datetime, _rules: Rules) -> Order:
+    return order
+
+
+IGNORED = Rule(_stay)
+IMPOSSIBLE = Rule(_stay)
+_OPEN = (State.RECEIVED, State.ACTIVE, State.WAITING)
+_ENDED = (State.DELIVERED, State.CANCELLED)
+
+
+def _row(default: Rule, *, ended: Rule | None = None, **others: Rule) -> Mapping[State, Rule]:
+    """A row: impossible before the first read unless said, `default` while open, `ended` once final."""
+    row = {
+        State.NEW: IMPOSSIBLE,
+        **dict.fromkeys(_OPEN, default),
+        **dict.fromkeys(_ENDED, ended or IMPOSSIBLE),
+    }
+    return row | {State(name): rule for name, rule in others.items()}
+
+
+def _rule(handle: Handler, *leads: State) -> Rule:
+    return Rule(handle, frozenset(leads))
+
+
+_R, _A, _W, _D, _C = _OPEN + _ENDED
+
+TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
+    Read: _row(_rule(_read, _R, _A, _W, _D, _C), new=_rule(_read, _R, _A, _W, _D, _C), ended=_rule(_read, _D, _C)),
+    Moved: _row(_rule(_moved, _R, _A, _W, _D, _C), ended=_rule(_moved, _D, _C)),
+    Illegible: _row(Rule(_illegible), new=Rule(_illegible), ended=Rule(_illegible)),
+    Told: _row(Rule(_told), ended=Rule(_told)),
+    TellRefused: _row(Rule(_tell_refused), ended=Rule(_tell_refused)),
+    MessageLeft: _row(Rule(_message_left), ended=Rule(_message_left)),
+    MessageRefused: _row(Rule(_message_refused), ended=Rule(_message_refused)),
+    Begun: _row(_rule(_begun, _A), ended=Rule(_begun)),
+    Done: _row(_rule(_done, _D), ended=Rule(_done)),
+    Failed: _row(_rule(_failed, _W), ended=Rule(_failed)),
+    Refused: _row(_rule(_refused, _W), ended=Rule(_refused)),
+    Held: _row(_rule(_held, _W), ended=IGNORED),
+    Vanished: _row(_rule(_vanished, _W), ended=Rule(_vanished_after_end)),
+    Absent: _row(Rule(_absent), ended=Rule(_absent)),
+    Unclear: _row(Rule(_unclear), ended=Rule(_unclear)),
+    Withdrawn: _row(IMPOSSIBLE, ended=Rule(_withdrawn)),
+    WithdrawRefused: _row(IMPOSSIBLE, ended=Rule(_withdraw_refused)),
+    Woke: _row(Rule(_woke), new=IGNORED, ended=IGNORED),
+    Broke: _row(Rule(_broke), new=Rule(_broke), ended=Rule(_broke)),
+    Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W)),
+    NotDone: _row(Rule(_not_done), ended=Rule(_not_done)),
+    DeliveredByHand: _row(_rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=IGNORED),
+    CancelledByHand: _row(_rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=IGNORED),
+}

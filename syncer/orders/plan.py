@@ -1,0 +1,201 @@
+"""What happens next to an order, and why: derived from its facts alone, each time anew.
+
+Nothing is stored of it but the intent that it names, so a plan can't go stale: an order's next step follows from
+what is known now.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from syncer.orders.values import (
+    OPEN_INTENT,
+    Intent,
+    IntentState,
+    Kind,
+    Order,
+    Park,
+    Route,
+    Rules,
+    State,
+    Terms,
+    Work,
+    lookup,
+)
+
+__all__ = ["Act", "Next", "deadline", "next_rung", "plan", "route_of", "signed"]
+
+FRESH = timedelta(seconds=60)  # an activation goes out only after a look at the portal no older than this
+SLOWLY = timedelta(hours=1)  # a parked order that may still come right by itself is looked at this often
+MESSAGE_LIMIT = 255  # the portal's own limit isn't documented (xsp.md, section 12)
+FOLLOWED_PARKS = frozenset({Park.DEADLINE, Park.VANISHED})
+
+
+class Act(StrEnum):
+    """The kinds of next steps."""
+
+    LOOK = "look"  # read the order at the portal
+    SEND = "send"  # begin the intent
+    FIND = "find"  # ask whether an intent had its effect
+    FOLLOW = "follow"  # ask the fulfilment how far it is
+    WAIT = "wait"  # until a time
+    PERSON = "person"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The next step: when (None: as soon as may be, or when a person acts), why, and the intent that it is about."""
+
+    act: Act
+    why: str
+    at: datetime | None = None
+    intent: Intent | None = None
+
+
+def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:
+    """The next step of `order`, whose open intent is `intent`."""
+    if intent is not None and intent.state in OPEN_INTENT:
+        return _go_on(order, intent)
+    for rule in (_to_read, _to_withdraw, _to_tell, _to_say):
+        step = rule(order)
+        if step is not None:
+            return step
+    if order.parked is not None:
+        return _set_aside(order, now, rules)
+    if order.final:
+        return Next(Act.NOTHING, f"the order is {order.state}")
+    return _to_deliver(order, now, rules)
+
+
+def _go_on(order: Order, intent: Intent) -> Next:
+    if intent.state is IntentState.PLANNED:
+        return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
+    if order.park is Park.UNCERTAIN:
+        return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
+    return Next(Act.FIND, f"whether {intent.kind} had its effect is not known", order.wake_at, intent)
+
+
+def _to_read(order: Order) -> Next | None:
+    if order.look_due:
+        return Next(Act.LOOK, "the portal listed it as new or changed", order.wake_at)
+    if order.park is Park.UNREADABLE and not order.nameless:
+        return Next(Act.LOOK, "it could not be read; it is tried again", order.wake_at)
+    return None
+
+
+def _to_withdraw(order: Order) -> Next | None:
+    if order.state is not State.CANCELLED or order.work is not Work.BEGUN or order.park is not None:
+        return None
+    key = f"{order.reference}.c{order.round}"
+    payload = {"ref": order.fulfilment_ref or ""}
+    return Next(Act.SEND, "the order was cancelled", None, Intent(key, Kind.CANCEL, order.fulfilment or "", payload))
+
+
+def _to_tell(order: Order) -> Next | None:
+    rung = next_rung(order.portal_status, order.state)
+    if rung is None or order.park in {Park.PORTAL, Park.CANCEL, Park.REOPENED, Park.UNCERTAIN}:
+        return None
+    key = f"{order.reference}.t{order.tells + 1}"
+    payload = {"status": rung, "from": order.portal_status or ""}
+    return Next(Act.SEND, f"the portal is to say {rung}", None, Intent(key, Kind.STATUS, order.portal, payload))
+
+
+def _to_say(order: Order) -> Next | None:
+    if order.message is None:
+        return None
+    key = f"{order.reference}.m{order.failures}"
+    payload = {"type": order.message_type, "text": signed(order.message, key)}
+    intent = Intent(key, Kind.MESSAGE, order.portal, payload, state=_first_state(order.taken_over))
+    return Next(Act.FIND if order.taken_over else Act.SEND, "the failure is told on the order", None, intent)
+
+
+def _set_aside(order: Order, now: datetime, rules: Rules) -> Next:
+    if order.park in FOLLOWED_PARKS and order.work is Work.BEGUN and _terms(order, rules).followed:
+        return Next(Act.FOLLOW, f"parked ({order.parked}), but it may still come right", now + SLOWLY)
+    return Next(Act.PERSON, f"parked: {order.parked}")
+
+
+def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
+    terms = _terms(order, rules)
+    if order.work is Work.BEGUN:
+        if terms.followed:
+            return Next(Act.FOLLOW, f"{order.fulfilment} is at work on it", now + terms.poll_every)
+        return Next(Act.PERSON, "a person delivers it, and says so: deliver or cancel", deadline(order, rules))
+    if order.hold_until is not None and order.hold_until > now:
+        return Next(Act.WAIT, f"wished for later, and kept here until then for {order.fulfilment}", order.hold_until)
+    route = route_of(order, rules)
+    if route is None or order.work is not Work.UNBEGUN:  # `decide` has parked these
+        return Next(Act.PERSON, "nothing can be done without a person")
+    if order.seen_at is None or now - order.seen_at > FRESH:
+        return Next(Act.LOOK, "the portal is read again before the order is handed over")
+    act = Act.FIND if order.doubt else Act.SEND
+    return Next(act, f"{route.fulfilment} is to deliver it", None, _submission(order, route))
+
+
+def _submission(order: Order, route: Route) -> Intent:
+    payload = {"service": route.service, "access": route.access, "stem": order.reference}
+    if order.wish_at is not None:
+        payload["wish_at"] = order.wish_at.isoformat()
+    key = f"{order.reference}.s{order.round}"
+    return Intent(key, Kind.SUBMIT, route.fulfilment, payload, state=_first_state(order.doubt))
+
+
+def _first_state(doubt: bool) -> IntentState:
+    """In doubt, we may have made the call in a former life: it is looked up first."""
+    return IntentState.UNCERTAIN if doubt else IntentState.PLANNED
+
+
+def _terms(order: Order, rules: Rules) -> Terms:
+    return rules.terms.get(order.fulfilment or "", Terms())
+
+
+LADDER = {
+    State.NEW: State.RECEIVED,
+    State.RECEIVED: State.ACTIVE,
+    State.WAITING: State.ACTIVE,
+    State.ACTIVE: State.DELIVERED,
+}
+
+
+def next_rung(portal_status: str | None, goal: State) -> State | None:
+    """The next status to write at the portal on the way to `goal`; None where nothing is to be written.
+
+    `received` comes before all else and `active` before `delivered`; nothing is written over a final status, over one
+    that we don't know, or back to `received`.
+    """
+    if portal_status is None or portal_status == goal or portal_status not in LADDER:
+        return None
+    at = State(portal_status)
+    if goal is State.CANCELLED:
+        return goal
+    if goal is State.WAITING and at in {State.RECEIVED, State.ACTIVE}:
+        return goal
+    if goal in {State.NEW, State.RECEIVED} and at is not State.NEW:
+        return None
+    return LADDER[at]
+
+
+def route_of(order: Order, rules: Rules) -> Route | None:
+    """The first route that matches the order; None where the operator has said nothing about it."""
+    for route in rules.routes:
+        if route.portal == order.portal and all(
+            lookup(order.details, name) == text for name, text in route.match.items()
+        ):
+            return route
+    return None
+
+
+def deadline(order: Order, rules: Rules) -> datetime | None:
+    """When an order that the fulfilment has is no longer waited for: counted from its begin, or the wished day."""
+    terms = _terms(order, rules)
+    if order.begun_at is None or terms.deadline is None:
+        return None
+    return max(order.begun_at, order.wish_at or order.begun_at) + terms.deadline
+
+
+def signed(text: str, key: str) -> str:
+    """A message that ends with its key, by which it is recognised in the order's log, within the limit."""
+    tail = f" [{key}]"
+    room = MESSAGE_LIMIT - len(tail)
+    return (text if len(text) <= room else text[: room - 1] + "…") + tail

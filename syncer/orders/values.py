@@ -1,0 +1,552 @@
+"""The nouns: order, intent, and everything that can be observed.
+
+Plain values without behaviour beyond small derived facts. No I/O, no clock, no remote's vocabulary but the
+portal states, which are ours too.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What the portal should be saying (design: words). The last two are final."""
+
+    NEW = "new"
+    RECEIVED = "received"
+    ACTIVE = "active"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({State.DELIVERED, State.CANCELLED})
+
+
+class Work(StrEnum):
+    """How far the fulfilment has come."""
+
+    UNBEGUN = "unbegun"
+    BEGUN = "begun"  # handed over, and followed
+    DONE = "done"
+    FAILED = "failed"  # refused, or tried and failed
+    ENDED = "ended"  # withdrawn there
+
+
+class Park(StrEnum):
+    """Why an order is set aside for a person; decides what `retry` does."""
+
+    ROUTE = "route"
+    REFUSED = "refused"
+    FAILED = "failed"
+    DEADLINE = "deadline"
+    VANISHED = "vanished"
+    UNCERTAIN = "uncertain"
+    TAKEOVER = "takeover"
+    UNREADABLE = "unreadable"
+    PORTAL = "portal"
+    CANCEL = "cancel"
+    REOPENED = "reopened"
+    BUG = "bug"
+
+
+class Kind(StrEnum):
+    """The calls that change something elsewhere."""
+
+    STATUS = "status"
+    MESSAGE = "message"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+
+
+class IntentState(StrEnum):
+    """An intent's life. The first three are open."""
+
+    PLANNED = "planned"
+    ATTEMPTING = "attempting"
+    UNCERTAIN = "uncertain"
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+OPEN_INTENT = frozenset({IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN})
+
+
+NAMELESS = "row-"  # how the external_id of an order begins that was listed without an id
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One call that changes something elsewhere, written down before it is made.
+
+    `key` never changes once decided, and travels to the remote as our reference. `payload` holds no personal data:
+    the sink is handed the order too.
+    """
+
+    key: str
+    kind: Kind
+    target: str
+    payload: Mapping[str, str] = field(default_factory=dict)
+    state: IntentState = IntentState.PLANNED
+    attempts: int = 0
+    outcome: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as we know it. All times are aware UTC.
+
+    `details` is what the portal said, in sections (`head`, `order`, `customer`, `data`), each a map of texts.
+    `look_due` asks for the order to be read at its portal before anything else. `taken_over` marks an order that we
+    may have worked on in a former life: its messages are looked up before they are written, and in `doubt` so is
+    its activation. `explained`: a failure of ours stood on it then. `message` is still to be written, `said` is the
+    last one decided. `wake_firm` is a time that `--once` doesn't override.
+    """
+
+    portal: str
+    external_id: str
+    state: State = State.NEW
+    portal_status: str | None = None
+    service: str = ""
+    work: Work = Work.UNBEGUN
+    fulfilment: str | None = None
+    fulfilment_ref: str | None = None
+    park: Park | None = None
+    parked: str | None = None
+    look_due: bool = True
+    doubt: bool = False
+    taken_over: bool = False
+    explained: bool = False
+    seen_at: datetime | None = None
+    wish_at: datetime | None = None
+    hold_until: datetime | None = None
+    begun_at: datetime | None = None
+    round: int = 1
+    tells: int = 0
+    failures: int = 0
+    message: str | None = None
+    message_type: str = "error"
+    said: str | None = None
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    wake_at: datetime | None = None
+    wake_firm: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """`PORTAL:ID`, the word that people use."""
+        return f"{self.portal}:{self.external_id}"
+
+    @property
+    def reference(self) -> str:
+        """The stem of every key of this order, the same after the database is lost."""
+        return reference(self.portal, self.external_id)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether it stands for a listed row without an id, which no call can be about."""
+        return self.external_id.startswith(NAMELESS)
+
+    @property
+    def final(self) -> bool:
+        """Whether the state is one of the two that end an order."""
+        return self.state in FINAL
+
+    def but(self, **changes: Any) -> "Order":
+        """The same order, with some facts changed."""
+        return replace(self, **changes)
+
+
+def reference(portal: str, external_id: str) -> str:
+    """A stem of at most 30 characters out of letters, digits, dots and dashes (on_api.md, section 2: an ID has 36)."""
+    plain = f"{portal}.{external_id}"
+    stem = re.sub(r"[^-0-9a-zA-Z.]", "-", plain)
+    if stem == plain and len(stem) <= 30:
+        return stem
+    return f"{stem[:15]}.{hashlib.sha256(plain.encode()).hexdigest()[:14]}"
+
+
+def is_ours(text: object, stem: str) -> bool:
+    """Whether a remote's reference is one of this order's, of whichever round."""
+    return isinstance(text, str) and re.fullmatch(re.escape(stem) + r"(\.s[0-9]+)?", text) is not None
+
+
+# --- listings -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of a portal's listing. `fingerprint` covers all of the row but its status."""
+
+    external_id: str
+    status: str
+    service: str
+    fingerprint: str
+    head: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A listed row that can't be told from any other order: it has no id, or not one that an id can be."""
+
+    raw: str
+    cause: str
+
+    @property
+    def external_id(self) -> str:
+        """An id of our own for it, the same whenever the row is listed again."""
+        return NAMELESS + hashlib.sha256(self.raw.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a portal has been read.
+
+    `position` is the portal's own notion of it, `reread_on` the day of the last deep re-read.
+    """
+
+    position: str | None = None
+    reread_on: str | None = None
+    last_poll_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one listing said, and the cursor that it moves to."""
+
+    rows: tuple[Listed, ...]
+    broken: tuple[Broken, ...]
+    cursor: Cursor
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """The orders that a fulfilment's list of events speaks of, by its reference or path, and the new cursor."""
+
+    refs: frozenset[str]
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What became of the rows of a listing: listed = unchanged + changed + new + unreadable."""
+
+    listed: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    new: int = 0
+    unreadable: int = 0
+
+    @property
+    def ingested(self) -> int:
+        """How many orders the listing gave to work on."""
+        return self.changed + self.new
+
+
+# --- observations ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something that happened to an order. `text` is for people, and never holds personal data."""
+
+    @property
+    def event(self) -> str:
+        """The stable name in history and logs."""
+        return "order." + re.sub(r"(?<=[a-z])([A-Z])", r"_\1", type(self).__name__).lower()
+
+    @property
+    def text(self) -> str:
+        """What happened, in a few words."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Observation):
+    """The portal was asked for the order. `status` is its own word, in lower case.
+
+    `explained`: a failure of ours is written there.
+    """
+
+    status: str
+    service: str = ""
+    wish_at: datetime | None = None
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    explained: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"the portal says {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(Observation):
+    """About to be written to, the portal was seen to say something else than when the call was decided."""
+
+    status: str
+
+    @property
+    def text(self) -> str:
+        return f"the portal says {self.status} by now"
+
+
+@dataclass(frozen=True, slots=True)
+class _Caused(Observation):
+    cause: str
+
+    @property
+    def text(self) -> str:
+        return self.cause
+
+
+@dataclass(frozen=True, slots=True)
+class Illegible(_Caused):
+    """The order, or something about it, could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Observation):
+    """The portal says what we told it."""
+
+    status: str
+
+    @property
+    def text(self) -> str:
+        return f"the portal was told {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class TellRefused(_Caused):
+    """The portal refused a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLeft(Observation):
+    """Our message stands on the order."""
+
+    @property
+    def text(self) -> str:
+        return "a message was written on the order"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused(_Caused):
+    """The portal refused our message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Observation):
+    """The fulfilment has the order, and is not done. `note` is its own word for how far it is."""
+
+    ref: str | None = None
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"under way ({self.note})" if self.note else "under way"
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Observation):
+    """The fulfilment says that the order is delivered."""
+
+    ref: str | None = None
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"done ({self.note})" if self.note else "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(_Caused):
+    """The fulfilment began, and gave up."""
+
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(_Caused):
+    """The fulfilment would not begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held(_Caused):
+    """The fulfilment can't take the order before a time."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished(_Caused):
+    """The fulfilment no longer knows an order that it had, and shows no result of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent(Observation):
+    """The fulfilment was asked, and surely doesn't have the order."""
+
+    @property
+    def text(self) -> str:
+        return "looked up: not there"
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear(_Caused):
+    """Whether a call had its effect can't be told by asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Observation):
+    """The fulfilment has stopped the order."""
+
+    @property
+    def text(self) -> str:
+        return "the fulfilment was stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawRefused(_Caused):
+    """The fulfilment can't stop the order any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke(Observation):
+    """A time that was waited for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broke(_Caused):
+    """A bug of ours was met while working on the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(Observation):
+    """An operator wants the order to go on."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: retry"
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone(Observation):
+    """An operator has looked: the uncertain call had no effect."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: not done"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredByHand(Observation):
+    """An operator has finished the order."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledByHand(Observation):
+    """An operator stops the order."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: cancel"
+
+
+OBSERVATIONS: tuple[type[Observation], ...] = (
+    Read,
+    Moved,
+    Illegible,
+    Told,
+    TellRefused,
+    MessageLeft,
+    MessageRefused,
+    Begun,
+    Done,
+    Failed,
+    Refused,
+    Held,
+    Vanished,
+    Absent,
+    Unclear,
+    Withdrawn,
+    WithdrawRefused,
+    Woke,
+    Broke,
+    Retried,
+    NotDone,
+    DeliveredByHand,
+    CancelledByHand,
+)
+
+
+# --- looking up -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An intent had its effect, and this is what came of it. Its opposites are `Absent` and `CannotTell`."""
+
+    seen: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """Asking doesn't tell whether an intent had its effect. `why` says what a person should look for."""
+
+    why: str
+
+
+# --- rules ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The configured rule: orders of `portal` whose fields equal `match` go to `fulfilment`."""
+
+    portal: str
+    fulfilment: str
+    match: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for one fulfilment.
+
+    `deadline` None: it may take for ever. `followed`: it can be asked how far it is.
+    """
+
+    poll_every: timedelta = timedelta(minutes=1)
+    deadline: timedelta | None = None
+    followed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that the operator has decided beforehand."""
+
+    routes: tuple[Route, ...] = ()
+    terms: Mapping[str, Terms] = field(default_factory=dict)
+
+
+def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
+    """The text of a field of the order: `section.name`, or the first section that has `name`, else None."""
+    section, _, rest = name.partition(".")
+    if rest and section in details:
+        value = details[section].get(rest)
+    else:
+        value = next((part[name] for part in details.values() if part.get(name) is not None), None)
+    return None if value is None else str(value)

@@ -1,0 +1,250 @@
+"""Portals: remote answers become observations, replies become calls.
+
+What an observation means for an order is decided elsewhere; how a call goes over the wire too.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from syncer.errors import AccessDenied, Rejected, Unreadable
+from syncer.orders import (
+    Absent,
+    Broken,
+    CannotTell,
+    Cursor,
+    Found,
+    Intent,
+    Kind,
+    Listed,
+    MessageLeft,
+    MessageRefused,
+    Moved,
+    Observation,
+    Order,
+    Page,
+    Read,
+    State,
+    TellRefused,
+    Told,
+)
+from syncer.remotes.xsp import Row, Xsp
+
+SIBLING_CAP = 100  # a sibling of this API caps its answers at 100 rows (xsp.md, section 12)
+CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back a portal is read. `since` is the first day ever read, `overlap` and `rescan` are in days."""
+
+    since: date | None = None
+    overlap: int = 1
+    rescan: int = 14
+
+
+class XspPortal:
+    """An XSP account as a portal: a source of orders, and a sink for what the portal is told (contract: xsp.md)."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Xsp,
+        window: Window,
+        zone: ZoneInfo,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._window = window
+        self._zone = zone
+        self._now = now
+
+    # --- source -----------------------------------------------------------------------------------------------
+
+    def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
+        """The orders listed since the cursor, with an overlap; once a day, deeper (section 10).
+
+        The cursor is the newest day that the portal itself has dated an order, so that a clock of ours that is wrong
+        can't carry it past an order.
+        """
+        today = self._now().astimezone(self._zone).date()
+        start, deep = self._start(cursor, oldest_open, today)
+        rows = self._client.orders(start)
+        listed = [_listed(row) for row in rows]
+        good = tuple(row for row in listed if isinstance(row, Listed))
+        broken = tuple(row for row in listed if isinstance(row, Broken))
+        position = self._position(cursor, good, start, today)
+        reread = today.isoformat() if deep else cursor.reread_on
+        warning = (
+            "exactly 100 orders were listed: see that the portal doesn't cap its list"
+            if len(rows) == SIBLING_CAP
+            else ""
+        )
+        return Page(good, broken, Cursor(position, reread), warning)
+
+    def _start(self, cursor: Cursor, oldest_open: datetime | None, today: date) -> tuple[date, bool]:
+        """The first day to list, and whether this is the day's deep re-read, which reaches back to each open order."""
+        deepest = today - timedelta(days=self._window.rescan)
+        position = _day(cursor.position)
+        deep = cursor.reread_on != today.isoformat()
+        if position is None:
+            start = self._window.since or deepest
+        else:
+            start = position - timedelta(days=self._window.overlap)
+            if deep:
+                oldest = oldest_open.astimezone(self._zone).date() if oldest_open is not None else today
+                start = min(start, deepest, oldest - timedelta(days=self._window.overlap))
+        return max(start, self._window.since or start), deep
+
+    def _position(self, cursor: Cursor, rows: tuple[Listed, ...], start: date, today: date) -> str:
+        newest = max((day for row in rows if (day := _day(row.head.get("date"))) is not None), default=start)
+        newest = min(newest, today + timedelta(days=1))  # an order dated next year doesn't close this one
+        before = _day(cursor.position)
+        return (newest if before is None else max(before, newest)).isoformat()
+
+    def read(self, order: Order) -> Observation:
+        """The order's details, its customer and its status (sections 6.2 and 6.3).
+
+        Raises:
+            Unreadable: something of it can't be read.
+        """
+        try:
+            info = self._client.order_info(order.external_id)
+            head = order.details.get("head", {})
+            status = _status(info.order) or self._listed_status(order)
+            customer_id = _text(info.order.get("customer")) or _text(head.get("customer"))
+            customer: Mapping[str, Any] = info.customer
+            data = dict(info.data)
+            if customer_id:
+                found = self._client.customer_info(customer_id)
+                customer, data = found.customer, data | dict(found.data)
+        except Rejected as refusal:
+            raise Unreadable(self.name, refusal.operation, refusal.cause) from None
+        details = {"head": dict(head), "order": dict(info.order), "customer": dict(customer), "data": data}
+        return Read(
+            status=status,
+            service=_text(info.order.get("service")) or _text(head.get("service")),
+            wish_at=self._wish(info.order, head),
+            details=details,
+            explained=order.state is State.NEW and status == State.WAITING and self._explained(order),
+        )
+
+    def _listed_status(self, order: Order) -> str:
+        """The status that the list shows, for a portal whose details have none."""
+        day = _day(order.details.get("head", {}).get("date"))
+        if day is not None:
+            for row in self._client.orders(day):
+                if row.id == order.external_id and _status(row.fields):
+                    return _status(row.fields)
+        raise Unreadable(self.name, "order_info", "the answer holds no status")
+
+    def _wish(self, *sections: Mapping[str, Any]) -> datetime | None:
+        """The delivery wished for, as UTC; None for `asap`, and for what is no date."""
+        for section in sections:
+            for name in ("delivery", "delivery_date"):
+                text = _text(section.get(name))
+                if text:
+                    return self._instant(text)
+        return None
+
+    def _instant(self, text: str) -> datetime | None:
+        try:
+            local = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        local = local if local.tzinfo is not None else local.replace(tzinfo=self._zone)
+        try:
+            return local.astimezone(UTC)
+        except OverflowError:
+            return None
+
+    def _explained(self, order: Order) -> bool:
+        return self._client.order_log(order.external_id).has(f"[{order.reference}.m")
+
+    # --- sink -------------------------------------------------------------------------------------------------
+
+    def perform(self, intent: Intent, order: Order) -> Observation:
+        """Tells the portal a status, or writes a message. Neither is safe to repeat without `find`."""
+        if intent.kind is Kind.STATUS:
+            return self._tell(intent, order)
+        return self._say(intent, order)
+
+    def _tell(self, intent: Intent, order: Order) -> Observation:
+        """Reads the order, and writes the status only over the one that it was decided upon (section 7)."""
+        wanted = intent.payload["status"]
+        at = self._status_now(order)
+        if at == wanted:
+            return Told(wanted)
+        if at != intent.payload["from"]:
+            return Moved(at)
+        try:
+            self._client.set_status(order.external_id, wanted)
+        except Rejected as refusal:
+            cause = refusal.cause
+        else:
+            return Told(wanted)
+        return Told(wanted) if self._status_now(order) == wanted else TellRefused(cause)
+
+    def _say(self, intent: Intent, order: Order) -> Observation:
+        try:
+            self._client.add_message(order.external_id, intent.payload["text"], intent.payload["type"])
+        except Rejected as refusal:
+            return MessageRefused(refusal.cause)
+        except AccessDenied as refusal:
+            return MessageRefused(f"{refusal.cause}; see message_auth")
+        return MessageLeft()
+
+    def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
+        """Whether an intent had its effect: the status by the order itself, a message by its key in the log."""
+        if intent.kind is Kind.STATUS:
+            at = self._status_now(order)
+            if at == intent.payload["status"]:
+                return Found(Told(at))
+            return Absent() if at == intent.payload["from"] else Found(Moved(at))
+        log = self._client.order_log(order.external_id)
+        if log.has(f"[{intent.key}]"):
+            return Found(MessageLeft())
+        if log.entries == 0:
+            return CannotTell(
+                f"the order's log is empty; look in {self.name} for a message that ends with [{intent.key}]"
+            )
+        return Absent()
+
+    def _status_now(self, order: Order) -> str:
+        try:
+            return _status(self._client.order_info(order.external_id).order) or self._listed_status(order)
+        except Rejected as refusal:
+            raise Unreadable(self.name, refusal.operation, refusal.cause) from None
+
+    def check(self) -> str:
+        """One harmless call: signs in, and lists today's orders."""
+        rows = self._client.orders(self._now().astimezone(self._zone).date())
+        return f"signed in; {len(rows)} orders today"
+
+
+def _listed(row: Row) -> Listed | Broken:
+    if row.id is None:
+        return Broken(row.raw, "a listed row has no usable id")
+    rest = {name: value for name, value in row.fields.items() if name != "status"}
+    mark = hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), mark, row.fields)
+
+
+def _status(fields: Mapping[str, Any]) -> str:
+    return _text(fields.get("status")).lower()
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,370 @@
+"""Calls over HTTP, and the only importer of requests.
+
+Each call says whether it is `safe` to repeat, since a verb doesn't tell (XSP writes with GET). From that follows which
+error a failure is. No call is ever repeated in here, no redirect followed, and no URL, header or body leaves in an
+error or a log.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from pyrate_limiter import Limiter, Rate
+from requests.adapters import HTTPAdapter
+
+from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one remote may take of us. `timeout` is for a whole call, in seconds; `rate` is calls a second."""
+
+    timeout: float = 20.0
+    parallel: int = 4
+    rate: float = 10.0
+    max_answer: int = 32_000_000
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `text` is for parsing only; it may hold secrets and people."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The body as text, whatever it is."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def content_type(self) -> str:
+        """The media type, in lower case and without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class CallFact:
+    """One call, as telemetry sees it. `outcome` is a status code, or the name of an error."""
+
+    remote: str
+    operation: str
+    seconds: float
+    outcome: str
+    safe: bool
+
+
+class Http:
+    """The calls to one remote: a session to each thread, a limit on calls under way, and a deadline on each.
+
+    `observe` is told of each call. With `read_only`, a call that isn't safe is a bug, and raised as one.
+    """
+
+    def __init__(
+        self,
+        remote: str,
+        limits: Limits,
+        *,
+        auth: tuple[str, str] | None = None,
+        observe: Callable[[CallFact], None] = lambda _: None,
+        read_only: bool = False,
+    ) -> None:
+        self.remote = remote
+        self.limits = limits
+        self._auth = None if auth is None else (auth[0].encode(), auth[1].encode())
+        self._observe = observe
+        self._read_only = read_only
+        self._local = threading.local()
+        self._places = threading.BoundedSemaphore(limits.parallel)
+        self._pace = Limiter(_pace(limits.rate))
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        *,
+        safe: bool,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Makes one call and returns whatever was answered below 500, 401, 403 and 429 apart.
+
+        Raises:
+            Unavailable: surely without effect.
+            AccessDenied: 401 or 403.
+            Uncertain: it isn't safe, and may have had its effect.
+        """
+        if self._read_only and not safe:
+            raise AssertionError(f"{self.remote} {operation} would write")
+        request = {"params": params, "data": form, "json": json, "headers": headers}
+        with self._places:
+            self._pace.try_acquire(self.remote)
+            began = time.monotonic()
+            answer, error = self._attempt(operation, method, url, request, safe=safe)
+            outcome = str(answer.status) if answer is not None else type(error).__name__
+            self._observe(CallFact(self.remote, operation, time.monotonic() - began, outcome, safe))
+        if error is not None:
+            raise error
+        assert answer is not None
+        return answer
+
+    def _attempt(
+        self, operation: str, method: str, url: str, request: dict[str, Any], *, safe: bool
+    ) -> tuple[Answer | None, RemoteError | None]:
+        """The answer or the error, so that nothing is raised while requests' own error, with its URL, is at hand."""
+        late = False
+        try:
+            with _WATCHER.over(self.limits.timeout) as call:
+                try:
+                    answer = self._send(method, url, request)
+                finally:
+                    late = call.late
+        except _TooLarge:
+            return None, self._unreadable(operation, f"the answer passes {self.limits.max_answer} bytes", safe=safe)
+        except Exception as cause:
+            if not late and not isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+                raise
+            return None, self._broken(operation, cause, safe=safe, late=late)
+        return answer, self._refused(operation, answer, safe=safe)
+
+    def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
+        response = self._session().request(
+            method, url, timeout=self.limits.timeout, allow_redirects=False, stream=True, **request
+        )
+        try:
+            body = b"".join(_bounded(response, self.limits.max_answer))
+        finally:
+            response.close()
+        return Answer(response.status_code, body, {name.lower(): text for name, text in response.headers.items()})
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False  # no ~/.netrc in place of our credentials, no proxy from the environment
+            session.auth = self._auth  # type: ignore[assignment] # bytes, so that it goes out as UTF-8
+            session.headers["User-Agent"] = "syncer"
+            session.verify = str(self.limits.ca_file) if self.limits.ca_file else True
+            session.cert = str(self.limits.client_cert) if self.limits.client_cert else None
+            adapter = _WatchedAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
+            self._local.session = session
+        return session
+
+    # --- what a failure is ------------------------------------------------------------------------------------
+
+    def _broken(self, operation: str, cause: BaseException, *, safe: bool, late: bool) -> RemoteError:
+        what, began = ("no answer in time", True) if late else _what(cause)
+        if safe or not began:
+            return Unavailable(self.remote, operation, what)
+        settle = self.limits.timeout if what == "no answer in time" else 0.0
+        return Uncertain(self.remote, operation, what, settle_seconds=settle)
+
+    def _unreadable(self, operation: str, what: str, *, safe: bool) -> RemoteError:
+        if safe:
+            return Unreadable(self.remote, operation, what)
+        return Uncertain(self.remote, operation, what)
+
+    def _refused(self, operation: str, answer: Answer, *, safe: bool) -> RemoteError | None:
+        status = answer.status
+        if status == 429:
+            return Unavailable(self.remote, operation, "429 too many calls", retry_after=retry_after(answer))
+        if status in {401, 403}:
+            return AccessDenied(self.remote, operation, f"HTTP {status}", "see that its credentials are right")
+        if (status < 500 and status not in {408, 425}) or status == 501:
+            return None
+        if safe:
+            return Unavailable(self.remote, operation, f"HTTP {status}", retry_after=retry_after(answer))
+        return Uncertain(self.remote, operation, f"HTTP {status}")
+
+
+def _pace(rate: float) -> Rate:
+    """So many calls in a second; or one in several."""
+    return Rate(round(rate), 1000) if rate >= 1 else Rate(1, round(1000 / rate))
+
+
+def _what(cause: BaseException) -> tuple[str, bool]:  # noqa: PLR0911 - a table of failures, in order
+    """A failure in a few words without any URL, and whether the request may have reached the remote."""
+    chain = list(_chain(cause))
+    if any(isinstance(error, urllib3.exceptions.NameResolutionError) for error in chain):
+        return "no such host", False
+    if any(isinstance(error, ConnectionRefusedError) for error in chain):
+        return "connection refused", False
+    if any(isinstance(error, requests.exceptions.SSLError) for error in chain):
+        return "the TLS certificate or connection is not accepted", False
+    if any(isinstance(error, requests.ConnectTimeout | urllib3.exceptions.NewConnectionError) for error in chain):
+        return "no connection", False
+    if isinstance(cause, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return "the configured address is not one that can be called", False
+    if any(isinstance(error, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError) for error in chain):
+        return "no answer in time", True
+    return "the connection broke", True
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it wraps, and what caused it, as far as they go."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        item = todo.pop()
+        if item is None or id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        todo += [item.__cause__, item.__context__, getattr(item, "reason", None)]
+        todo += [argument for argument in item.args if isinstance(argument, BaseException)]
+
+
+def retry_after(answer: Answer) -> float | None:
+    """The seconds that `Retry-After` asks for, given as seconds or as a date; None where it says nothing usable."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two URLs lead to the same scheme, host and port, so that credentials for one may go to the other."""
+    ours, theirs = urlsplit(one), urlsplit(other)
+    return (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _bounded(response: requests.Response, most: int) -> Iterator[bytes]:
+    """The decoded body in parts, given up where it passes `most` bytes: a small gzip can hold a huge body."""
+    size = 0
+    for part in response.iter_content(CHUNK):
+        size += len(part)
+        if size > most:
+            raise _TooLarge
+        yield part
+
+
+# --- a deadline over the whole call ---------------------------------------------------------------------------
+# A read timeout counts for each read of the socket, so that a remote which drips a byte now and then is never late.
+# Here a watcher cuts the socket of a call that is.
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    until: float
+    sock: socket.socket | None = None
+    late: bool = False
+
+
+class _Watcher:
+    """Cuts the calls that are past their deadline. Its thread lives while there are calls."""
+
+    LOOK_EVERY = 0.1
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._calls: set[_Call] = set()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, seconds: float) -> Iterator[_Call]:
+        call = _Call(time.monotonic() + seconds)
+        self._here.call = call
+        with self._lock:
+            self._calls.add(call)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+        try:
+            yield call
+        finally:
+            self._here.call = None
+            with self._lock:
+                self._calls.discard(call)
+
+    def note(self, sock: socket.socket | None) -> None:
+        """Tells which socket this thread's call uses. The connection itself forgets it before the body is read."""
+        call: _Call | None = getattr(self._here, "call", None)
+        if call is not None and sock is not None:
+            call.sock = sock
+
+    def _watch(self) -> None:
+        idle = 0
+        while idle < 50:
+            time.sleep(self.LOOK_EVERY)
+            with self._lock:
+                calls = list(self._calls)
+                idle = 0 if calls else idle + 1
+                if idle >= 50:
+                    self._thread = None
+                    return
+            for call in calls:
+                if time.monotonic() > call.until:
+                    self._cut(call)
+
+    def _cut(self, call: _Call) -> None:
+        call.late = True
+        if call.sock is not None:
+            with suppress(OSError, ValueError):
+                call.sock.shutdown(socket.SHUT_RDWR)
+
+
+_WATCHER = _Watcher()
+
+
+class _WatchedConnection(urllib3.connection.HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _WATCHER.note(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _WATCHER.note(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _WatchedHttps(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _WATCHER.note(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _WATCHER.note(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WatchedHttps
+
+
+class _WatchedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

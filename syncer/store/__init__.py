@@ -1,0 +1,20 @@
+"""The disk: tables, migrations, and verbs, each one transaction. Nothing else imports sqlmodel.
+
+Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
+"""
+
+from syncer.store.connect import StoreBusy, StoreError
+from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
+from syncer.store.verbs import Applied, Settled, Store
+
+__all__ = [
+    "Applied",
+    "Entry",
+    "Explained",
+    "Overview",
+    "RemoteHealth",
+    "Settled",
+    "Store",
+    "StoreBusy",
+    "StoreError",
+]

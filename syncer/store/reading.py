@@ -1,0 +1,242 @@
+"""The reading verbs. They need no lock, and work while another syncer holds the store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
+
+from syncer.orders import Cursor, Intent, IntentState, Order, Park
+from syncer.store import connect as opening
+from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, PASSES, RAW, REMOTES, intent_of, order_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an order's history."""
+
+    id: int
+    at: datetime
+    order: str
+    event: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHealth:
+    """Whether a remote answers, since when, why not, and until when it asked to be left alone."""
+
+    name: str
+    up: bool
+    since: datetime
+    cause: str | None
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An order with all that is known of it."""
+
+    order: Order
+    intents: tuple[Intent, ...]
+    history: tuple[Entry, ...]
+    raw: str | None
+
+    @property
+    def open_intent(self) -> Intent | None:
+        """The intent that is not settled, of which there is at most one."""
+        closed = {IntentState.DONE, IntentState.REJECTED}
+        return next((intent for intent in self.intents if intent.state not in closed), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The store at a glance."""
+
+    cursors: dict[str, Cursor]
+    remotes: dict[str, RemoteHealth]
+    states: dict[str, int]
+    parked: int
+    uncertain: int
+    last_pass: dict[str, Any] | None
+
+
+class Reading:
+    """The verbs that change nothing."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self._engine = engine
+        self._url = url
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with opening.explained(self._url), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def _any(self, query: Select[Any]) -> bool:
+        with self._read() as tx:
+            return tx.execute(query).first() is not None
+
+    def cursor(self, source: str) -> Cursor:
+        """How far a source has been read."""
+        with self._read() as tx:
+            row = tx.execute(select(CURSORS).where(CURSORS.c.source == source)).mappings().first()
+        return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])
+
+    def oldest_open(self, portal: str) -> datetime | None:
+        """When the oldest order of a portal that hasn't ended was first seen."""
+        query = select(func.min(ORDERS.c.created_at)).where(ORDERS.c.portal == portal, ORDERS.c.ended_at.is_(None))
+        with self._read() as tx:
+            found: datetime | None = tx.execute(query).scalar()
+        return found
+
+    def due(self, now: datetime, *, once: bool = False) -> list[str]:
+        """The names of the orders that something may be done about now, oldest first.
+
+        `once` overrides times that aren't firm.
+        """
+        ripe = ORDERS.c.wake_at <= now
+        if once:
+            ripe = or_(ripe, and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_firm.is_(False)))
+        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(ripe).order_by(ORDERS.c.id)
+        with self._read() as tx:
+            return [f"{portal}:{external_id}" for portal, external_id in tx.execute(query)]
+
+    def next_uncertain(self) -> datetime | None:
+        """When the first of the uncertain intents that can be asked about may be asked about."""
+        query = (
+            select(func.min(ORDERS.c.wake_at))
+            .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
+            .where(INTENTS.c.open.is_(True), INTENTS.c.state == IntentState.UNCERTAIN, ORDERS.c.park.is_(None))
+        )
+        with self._read() as tx:
+            found: datetime | None = tx.execute(query).scalar()
+        return found
+
+    def load(self, name: str) -> tuple[Order, Intent | None] | None:
+        """An order and its open intent."""
+        with self._read() as tx:
+            row = tx.execute(self._order_query(name)).mappings().first()
+            if row is None:
+                return None
+            query = select(INTENTS).where(INTENTS.c.order_id == row["id"], INTENTS.c.open.is_(True))
+            intent = tx.execute(query).mappings().first()
+        return order_of(row), None if intent is None else intent_of(intent)
+
+    def _order_query(self, name: str) -> Select[Any]:
+        portal, _, external_id = name.partition(":")
+        return (
+            select(ORDERS, DETAILS.c.details)
+            .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
+            .where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
+        )
+
+    def remotes(self) -> dict[str, RemoteHealth]:
+        """What is known of each remote that was ever called."""
+        with self._read() as tx:
+            rows = tx.execute(select(REMOTES)).mappings().all()
+        return {row["name"]: RemoteHealth(**row) for row in rows}
+
+    def orders(
+        self, *, state: str | None = None, portal: str | None = None, parked: bool = False, limit: int | None = None
+    ) -> list[Order]:
+        """Orders without their details, newest first."""
+        query = select(ORDERS).order_by(ORDERS.c.id.desc())
+        if state is not None:
+            query = query.where(ORDERS.c.state == state)
+        if portal is not None:
+            query = query.where(ORDERS.c.portal == portal)
+        if parked:
+            query = query.where(ORDERS.c.park.is_not(None))
+        if limit is not None:
+            query = query.limit(limit)
+        with self._read() as tx:
+            return [order_of(row) for row in tx.execute(query).mappings()]
+
+    def explain(self, name: str) -> Explained | None:
+        """All that is known of an order."""
+        with self._read() as tx:
+            row = tx.execute(self._order_query(name)).mappings().first()
+            if row is None:
+                return None
+            intents = tx.execute(
+                select(INTENTS).where(INTENTS.c.order_id == row["id"]).order_by(INTENTS.c.at, INTENTS.c.key)
+            ).mappings()
+            history = tx.execute(
+                select(HISTORY).where(HISTORY.c.order_id == row["id"]).order_by(HISTORY.c.id)
+            ).mappings()
+            raw = tx.execute(select(RAW.c.text).where(RAW.c.order_id == row["id"])).scalar()
+            return Explained(
+                order_of(row),
+                tuple(intent_of(intent) for intent in intents),
+                tuple(Entry(line["id"], line["at"], name, line["event"], line["text"]) for line in history),
+                raw,
+            )
+
+    def history(
+        self, *, order: str | None = None, since: datetime | None = None, failures: bool = False, after: int = 0
+    ) -> Iterator[Entry]:
+        """The history across orders, oldest first; `after` an entry's id."""
+        query = (
+            select(HISTORY, ORDERS.c.portal, ORDERS.c.external_id)
+            .join(ORDERS, ORDERS.c.id == HISTORY.c.order_id)
+            .where(HISTORY.c.id > after)
+            .order_by(HISTORY.c.id)
+        )
+        if order is not None:
+            portal, _, external_id = order.partition(":")
+            query = query.where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
+        if since is not None:
+            query = query.where(HISTORY.c.at >= since)
+        if failures:
+            query = query.where(HISTORY.c.event.in_(FAILURES))
+        with self._read() as tx:
+            for row in tx.execution_options(yield_per=500).execute(query).mappings():
+                name = f"{row['portal']}:{row['external_id']}"
+                yield Entry(row["id"], row["at"], name, row["event"], row["text"])
+
+    def overview(self) -> Overview:
+        """The store at a glance."""
+        with self._read() as tx:
+            states = tx.execute(select(ORDERS.c.state, func.count()).group_by(ORDERS.c.state)).all()
+            parked = tx.execute(select(func.count()).where(ORDERS.c.park.is_not(None))).scalar_one()
+            uncertain = tx.execute(
+                select(func.count())
+                .select_from(INTENTS)
+                .where(
+                    INTENTS.c.open.is_(True),
+                    INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
+                )
+            ).scalar_one()
+            cursors = tx.execute(select(CURSORS)).mappings().all()
+            last = tx.execute(select(PASSES.c.summary)).scalar()
+        return Overview(
+            {row["source"]: Cursor(row["position"], row["reread_on"], row["last_poll_at"]) for row in cursors},
+            self.remotes(),
+            {str(row[0]): int(row[1]) for row in states},
+            parked,
+            uncertain,
+            last,
+        )
+
+    def parked_names(self) -> list[str]:
+        """The orders that a person is asked to look at."""
+        return [order.name for order in reversed(self.orders(parked=True)) if order.park is not Park.UNCERTAIN]
+
+
+FAILURES = (
+    "order.parked",
+    "order.refused",
+    "order.failed",
+    "order.illegible",
+    "order.unreadable",
+    "order.tell_refused",
+    "order.message_refused",
+    "order.withdraw_refused",
+    "order.vanished",
+    "order.unclear",
+    "order.broke",
+    "intent.uncertain",
+)

@@ -1,0 +1,164 @@
+"""The tables. Rows never leave the store: verbs take and give the values of `orders`.
+
+Table models don't validate; everything that comes here has been parsed into values before.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that can't lose its zone: naive ones are refused, and aware UTC comes back (SQLite drops zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone can't be stored: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _at(*, index: bool = False) -> Any:
+    return Field(default=None, sa_type=UtcDateTime, index=index)
+
+
+def _text() -> Any:
+    return Field(default=None, sa_type=Text)
+
+
+class OrderRow(SQLModel, table=True):
+    """An order's facts (`orders.Order` without its details), and what its listing row last said."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("portal", "external_id"),
+        Index("ix_orders_wake_at", "wake_at"),
+        Index("ix_orders_ended_at", "ended_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    portal: str
+    external_id: str
+    state: str
+    portal_status: str | None = None
+    service: str = ""
+    work: str
+    fulfilment: str | None = None
+    fulfilment_ref: str | None = None
+    park: str | None = None
+    parked: str | None = _text()
+    look_due: bool = True
+    doubt: bool = False
+    taken_over: bool = False
+    explained: bool = False
+    seen_at: datetime | None = _at()
+    wish_at: datetime | None = _at()
+    hold_until: datetime | None = _at()
+    begun_at: datetime | None = _at()
+    round: int = 1
+    tells: int = 0
+    failures: int = 0
+    message: str | None = _text()
+    message_type: str = "error"
+    said: str | None = _text()
+    wake_at: datetime | None = _at()
+    wake_firm: bool = False
+    created_at: datetime | None = _at()
+    updated_at: datetime | None = _at()
+    ended_at: datetime | None = _at()
+    fingerprint: str | None = None
+    listed_status: str | None = None
+
+
+class DetailsRow(SQLModel, table=True):
+    """What the portal said of an order, with its personal data: the one place where they live, and are erased."""
+
+    __tablename__ = "details"
+
+    order_id: int = Field(sa_column=Column(ForeignKey("orders.id"), primary_key=True))
+    details: dict[str, Any] = Field(sa_type=JSON)
+
+
+class RawRow(SQLModel, table=True):
+    """The last answer about an order that could not be read; erased with the details."""
+
+    __tablename__ = "raw_answers"
+
+    order_id: int = Field(sa_column=Column(ForeignKey("orders.id"), primary_key=True))
+    at: datetime = Field(sa_type=UtcDateTime)
+    text: str = Field(sa_type=Text)
+
+
+class IntentRow(SQLModel, table=True):
+    """An intent (`orders.Intent`). `open` is true until it is done or rejected: at most one is, of an order."""
+
+    __tablename__ = "intents"
+    __table_args__ = (Index("ix_intents_open", "order_id", "open"),)
+
+    key: str = Field(primary_key=True)
+    order_id: int = Field(foreign_key="orders.id")
+    kind: str
+    target: str
+    payload: dict[str, Any] = Field(sa_type=JSON)
+    state: str
+    open: bool
+    attempts: int = 0
+    outcome: str | None = _text()
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class HistoryRow(SQLModel, table=True):
+    """What happened to an order, in a sentence without personal data."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index("ix_history_order", "order_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="orders.id")
+    at: datetime = Field(sa_type=UtcDateTime)
+    event: str
+    text: str = Field(sa_type=Text)
+
+
+class CursorRow(SQLModel, table=True):
+    """How far a source has been read, stored in the transaction that stores what was read."""
+
+    __tablename__ = "cursors"
+
+    source: str = Field(primary_key=True)
+    position: str | None = None
+    reread_on: str | None = None
+    last_poll_at: datetime | None = _at()
+
+
+class RemoteRow(SQLModel, table=True):
+    """Whether a remote answers, since when, and until when it asked to be left alone."""
+
+    __tablename__ = "remotes"
+
+    name: str = Field(primary_key=True)
+    up: bool
+    since: datetime = Field(sa_type=UtcDateTime)
+    cause: str | None = _text()
+    not_before: datetime | None = _at()
+
+
+class PassRow(SQLModel, table=True):
+    """The last pass, as `status` and `--once` tell it; one row."""
+
+    __tablename__ = "passes"
+
+    id: int = Field(default=1, primary_key=True)
+    summary: dict[str, Any] = Field(sa_type=JSON)
