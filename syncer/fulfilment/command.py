@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -27,7 +28,6 @@ from syncer.orders import (
     WithdrawRefused,
 )
 
-DONE, REFUSED, LATER = 0, 65, 75  # the interface's exit codes; EX_DATAERR and EX_TEMPFAIL of sysexits
 SAID = 500  # characters of its standard error that are kept
 
 
@@ -44,6 +44,7 @@ class CommandFulfilment:
         *,
         timeout: float,
         retry_after: float,
+        parallel: int = 1,
         withhold: Iterable[str] = (),
     ) -> None:
         self.name = name
@@ -51,6 +52,7 @@ class CommandFulfilment:
         self._timeout = timeout
         self._retry_after = retry_after
         self._withhold = frozenset(withhold)
+        self._places = threading.BoundedSemaphore(parallel)
 
     def perform(self, intent: Intent, order: Order) -> Observation:
         """Runs the command once.
@@ -61,7 +63,8 @@ class CommandFulfilment:
         """
         if intent.kind is Kind.CANCEL:
             return WithdrawRefused("what a command has done can't be cancelled")
-        code, said = self._run(json.dumps(describe(intent, order), ensure_ascii=False).encode())
+        with self._places:
+            code, said = self._run(json.dumps(describe(intent, order), ensure_ascii=False).encode())
         match code:
             case 0:
                 return Done(note="exit 0")
@@ -103,7 +106,7 @@ class CommandFulfilment:
             except BaseException:
                 _kill(process)
                 raise
-            said.seek(max(0, said.tell() - 4 * SAID))
+            said.seek(max(0, said.seek(0, os.SEEK_END) - 4 * SAID))
             text = said.read().decode("utf-8", "replace").strip()
         return code, " ".join(text.split())[-SAID:]
 

@@ -237,13 +237,17 @@ class Mentions:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """What became of the rows of a listing: listed = unchanged + changed + new + unreadable."""
+    """What became of the rows of a listing: listed = unchanged + changed + new + unreadable.
+
+    `parked` counts the unreadable ones that were not listed before.
+    """
 
     listed: int = 0
     unchanged: int = 0
     changed: int = 0
     new: int = 0
     unreadable: int = 0
+    parked: int = 0
 
     @property
     def ingested(self) -> int:

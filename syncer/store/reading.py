@@ -1,6 +1,6 @@
 """The reading verbs. They need no lock, and work while another syncer holds the store."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,16 +104,21 @@ class Reading:
         with self._read() as tx:
             return [f"{portal}:{external_id}" for portal, external_id in tx.execute(query)]
 
-    def next_uncertain(self) -> datetime | None:
+    def next_uncertain(self, besides: Collection[str] = ()) -> datetime | None:
         """When the first of the uncertain intents that can be asked about may be asked about."""
         query = (
-            select(func.min(ORDERS.c.wake_at))
+            select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.wake_at)
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
-            .where(INTENTS.c.open.is_(True), INTENTS.c.state == IntentState.UNCERTAIN, ORDERS.c.park.is_(None))
+            .where(
+                INTENTS.c.open.is_(True),
+                INTENTS.c.state == IntentState.UNCERTAIN,
+                ORDERS.c.park.is_(None),
+                ORDERS.c.wake_at.is_not(None),
+            )
         )
         with self._read() as tx:
-            found: datetime | None = tx.execute(query).scalar()
-        return found
+            rows = tx.execute(query).all()
+        return min((at for portal, key, at in rows if f"{portal}:{key}" not in besides), default=None)
 
     def load(self, name: str) -> tuple[Order, Intent | None] | None:
         """An order and its open intent."""

@@ -7,7 +7,7 @@ next intent, in one commit.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from syncer.orders import (
     Intent,
     IntentState,
     Listed,
+    Mentions,
     Next,
     Observation,
     Order,
@@ -149,7 +150,7 @@ class Store(Reading):
             new, changed, unchanged = _sort(page.rows, known)
             _insert_new(tx, portal, new, now)
             _mark_changed(tx, portal, changed, now)
-            _insert_broken(tx, portal, page.broken, known, now)
+            parked = _insert_broken(tx, portal, page.broken, known, now)
             _save_cursor(tx, portal, page.cursor, now)
         return Accounting(
             listed=len(page.rows) + len(page.broken),
@@ -157,6 +158,7 @@ class Store(Reading):
             changed=len(changed),
             new=len(new),
             unreadable=len(page.broken),
+            parked=parked,
         )
 
     # --- the ring ---------------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ class Store(Reading):
             order_id, before, intent = self._take(tx, name)
             if settled is not None:
                 _close(tx, settled, now)
-                intent = None if intent is not None and intent.key == settled.key else intent
+                intent = _after(intent, settled)
             decision = decide(before, seen, now, rules, intent)
             if decision.drop and intent is not None:
                 _close(tx, Settled(intent.key, IntentState.REJECTED, "no longer wanted"), now)
@@ -231,6 +233,24 @@ class Store(Reading):
             if raw is not None:
                 order_id = tx.execute(_order_id(name)).scalar_one()
                 _put(tx, RAW, {"order_id": order_id}, {"at": now, "text": raw[:RAW_LIMIT]})
+
+    def rouse(self, fulfilment: str, mentions: Mentions, source: str, now: datetime) -> None:
+        """Makes the orders that a fulfilment's events speak of due, and stores the cursor that covers them."""
+        refs = sorted(mentions.refs)
+        with self._write() as tx:
+            for start in range(0, len(refs), CHUNK):
+                chunk = refs[start : start + CHUNK]
+                tx.execute(
+                    update(ORDERS)
+                    .where(
+                        ORDERS.c.fulfilment == fulfilment,
+                        ORDERS.c.fulfilment_ref.in_(chunk),
+                        ORDERS.c.ended_at.is_(None),
+                        ORDERS.c.wake_at.is_not(None),
+                    )
+                    .values(wake_at=now, wake_firm=False)
+                )
+            _save_cursor(tx, source, mentions.cursor, now)
 
     # --- around it --------------------------------------------------------------------------------------------
 
@@ -337,7 +357,7 @@ def _mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: date
         )
 
 
-def _insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], known: dict[str, Any], now: datetime) -> None:
+def _insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], known: dict[str, Any], now: datetime) -> int:
     fresh = {row.external_id: row for row in rows if row.external_id not in known}
     orders = [
         facts_of(
@@ -359,6 +379,7 @@ def _insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], known: d
     for row in fresh.values():
         order_id = tx.execute(_order_id(f"{portal}:{row.external_id}")).scalar_one()
         _put(tx, RAW, {"order_id": order_id}, {"at": now, "text": row.raw[:RAW_LIMIT]})
+    return len(fresh)
 
 
 def _save_cursor(tx: Connection, source: str, cursor: Cursor, now: datetime) -> None:
@@ -379,6 +400,13 @@ def _close(tx: Connection, settled: Settled, now: datetime) -> None:
         .where(INTENTS.c.key == settled.key)
         .values(state=settled.state, open=settled.state in OPEN_INTENT, outcome=settled.outcome, at=now)
     )
+
+
+def _after(intent: Intent | None, settled: Settled) -> Intent | None:
+    """The open intent once `settled` is written."""
+    if intent is None or intent.key != settled.key:
+        return intent
+    return replace(intent, state=settled.state) if settled.state in OPEN_INTENT else None
 
 
 def _open_intent(

@@ -1,0 +1,13 @@
+"""The ring: poll what is due, decide, perform, until nothing more can be done now.
+
+The two protocols that a remote system is made to fit live here. No remote is known by name, and no database: only
+the store's verbs.
+"""
+
+from syncer.engine.health import Health
+from syncer.engine.passes import Engine, Progress, Summary
+from syncer.engine.protocols import Follower, Sink, Source
+from syncer.engine.rehearsal import Rehearsal
+from syncer.engine.steps import Room, Tally
+
+__all__ = ["Engine", "Follower", "Health", "Progress", "Rehearsal", "Room", "Sink", "Source", "Summary", "Tally"]

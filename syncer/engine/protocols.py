@@ -1,0 +1,55 @@
+"""The protocols that every remote system is made to fit."""
+
+from datetime import datetime
+from typing import Protocol
+
+from syncer.orders import Absent, CannotTell, Cursor, Found, Intent, Mentions, Observation, Order, Page
+
+
+class Source(Protocol):
+    """Where orders come from. Both calls are safe to repeat.
+
+    Both raise `Unavailable`, `AccessDenied`, `Unreadable` (errors.py).
+    """
+
+    name: str
+
+    def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
+        """What is listed since the cursor; `oldest_open` is when the oldest order that hasn't ended was first seen."""
+        ...
+
+    def read(self, order: Order) -> Observation:
+        """One order, as it is there now."""
+        ...
+
+
+class Sink(Protocol):
+    """What is told or made to do something."""
+
+    name: str
+
+    def perform(self, intent: Intent, order: Order) -> Observation:
+        """Makes the intent's call, once. Never safe to repeat.
+
+        Raises `Unavailable`, `AccessDenied` or `Unreadable` where it surely had no effect, `Uncertain` where it may
+        have had one.
+        """
+        ...
+
+    def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
+        """Whether the intent's call had its effect. Safe to repeat."""
+        ...
+
+
+class Follower(Protocol):
+    """A sink that can be asked how far an order is. Both calls are safe to repeat."""
+
+    name: str
+
+    def poll(self, cursor: Cursor) -> Mentions | None:
+        """The orders that something happened to since the cursor; None where that can't be asked."""
+        ...
+
+    def read(self, order: Order) -> Observation:
+        """How far an order is."""
+        ...

@@ -1,0 +1,173 @@
+"""Which class stands for which configured kind: the only file that names every concrete one.
+
+A sixth system needs an adapter and a line in here.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from syncer import config as conf
+from syncer.engine import Engine, Follower, Health, Progress, Rehearsal, Room, Sink, Source
+from syncer.fulfilment import CommandFulfilment, ManualFulfilment, OnApiFulfilment
+from syncer.orders import Intent, Order, Route, Rules, Terms
+from syncer.portals import Window, XspPortal
+from syncer.remotes.http import CallFact, Http, Limits
+from syncer.remotes.on_api import OnApi
+from syncer.remotes.xsp import Xsp
+from syncer.store import Store
+from syncer.telemetry import Redactor, log
+
+Clock = Callable[[], datetime]
+
+
+def utc() -> datetime:
+    """The time now, aware."""
+    return datetime.now(UTC)
+
+
+class Counter:
+    """Counts calls over all threads, and logs each at debug."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def __call__(self, fact: CallFact) -> None:
+        with self._lock:
+            self.calls += 1
+        log().debug(
+            "remote.call",
+            remote=fact.remote,
+            operation=fact.operation,
+            seconds=round(fact.seconds, 4),
+            outcome=fact.outcome,
+        )
+
+
+@dataclass(slots=True)
+class Remotes:
+    """Every configured remote, by the parts that it plays; `checks` makes one harmless call to each."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    sinks: dict[str, Sink] = field(default_factory=dict)
+    followers: dict[str, Follower] = field(default_factory=dict)
+    checks: dict[str, Callable[[], str]] = field(default_factory=dict)
+    counter: Counter = field(default_factory=Counter)
+
+
+def remotes_of(config: conf.Config, redactor: Redactor, now: Clock = utc, *, read_only: bool = False) -> Remotes:
+    """Builds every configured remote. `read_only` makes any call that writes a bug."""
+    made = Remotes()
+    for name, portal in config.portals.items():
+        _add_xsp(made, name, portal, config, redactor, now, read_only=read_only)
+    for name, fulfilment in config.fulfilments.items():
+        match fulfilment:
+            case conf.OnApi():
+                _add_on_api(made, name, fulfilment, now, read_only=read_only)
+            case conf.Command():
+                command = CommandFulfilment(
+                    name,
+                    fulfilment.command,
+                    timeout=fulfilment.timeout.total_seconds(),
+                    retry_after=fulfilment.retry_every.total_seconds(),
+                    parallel=fulfilment.parallel,
+                    withhold=config.secrets(),
+                )
+                made.sinks[name], made.checks[name] = command, command.check
+            case conf.Manual():
+                made.sinks[name] = ManualFulfilment(name)
+    return made
+
+
+def _add_xsp(
+    made: Remotes,
+    name: str,
+    portal: conf.XspPortal,
+    config: conf.Config,
+    redactor: Redactor,
+    now: Clock,
+    *,
+    read_only: bool,
+) -> None:
+    client = Xsp(
+        Http(name, _limits(portal), observe=made.counter, read_only=read_only),
+        portal.url,
+        portal.api_user,
+        portal.api_key.get_secret_value(),
+        verb=portal.verb,
+        message_auth=portal.message_auth,
+        keep_secret=redactor.add,
+    )
+    window = Window(portal.since, portal.overlap_days, portal.rescan_days)
+    adapter = XspPortal(name, client, window, config.timezone, now)
+    made.sources[name] = made.sinks[name] = adapter
+    made.checks[name] = adapter.check
+
+
+def _add_on_api(made: Remotes, name: str, network: conf.OnApi, now: Clock, *, read_only: bool) -> None:
+    auth = (network.username, network.password.get_secret_value())
+    client = OnApi(
+        Http(name, _limits(network), auth=auth, observe=made.counter, read_only=read_only),
+        network.url,
+        network.version,
+        paths=network.paths,
+        discovery=network.discovery,
+        hosts=network.hosts,
+    )
+    adapter = OnApiFulfilment(name, client, check_access=network.check_access, now=now)
+    made.sinks[name] = made.followers[name] = adapter
+    made.checks[name] = adapter.check
+
+
+def _limits(remote: conf.HttpRemote) -> Limits:
+    return Limits(
+        timeout=remote.timeout.total_seconds(),
+        parallel=remote.parallel,
+        rate=remote.rate,
+        max_answer=remote.max_answer,
+        ca_file=remote.ca_file,
+        client_cert=remote.client_cert,
+    )
+
+
+def rules_of(config: conf.Config) -> Rules:
+    """What the operator has decided beforehand, as the core reads it."""
+    terms = {name: _terms(fulfilment) for name, fulfilment in config.fulfilments.items()}
+    routes = tuple(
+        Route(
+            portal=route.portal,
+            fulfilment=route.fulfilment,
+            match=dict(route.match),
+            service=route.service or "",
+            access=route.access or "",
+        )
+        for route in config.routes
+    )
+    return Rules(routes, terms)
+
+
+def _terms(fulfilment: conf.Fulfilment) -> Terms:
+    if isinstance(fulfilment, conf.OnApi):
+        return Terms(fulfilment.poll_every, fulfilment.deadline, followed=True)
+    return Terms(deadline=fulfilment.deadline, followed=False)
+
+
+def engine_of(
+    config: conf.Config,
+    store: Store,
+    redactor: Redactor,
+    *,
+    now: Clock = utc,
+    progress: Progress | None = None,
+    rehearse: Callable[[Order, Intent], None] | None = None,
+) -> Engine:
+    """The engine over every configured remote. With `rehearse`, no call that writes is made: it is told of each."""
+    remotes = remotes_of(config, redactor, now, read_only=rehearse is not None)
+    sinks = dict(remotes.sinks)
+    if rehearse is not None:
+        sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}
+    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store), redactor, now)
+    workers = min(16, sum(getattr(remote, "parallel", 1) for remote in config.remotes.values()) or 1)
+    return Engine(room, rules_of(config), workers=workers, calls=lambda: remotes.counter.calls, progress=progress)
