@@ -3,12 +3,15 @@
 Sets structlog up; redacts secrets by name and by value, and people by value. Knows no order's meaning.
 """
 
+import html
+import json
 import logging
 import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -40,9 +43,9 @@ class Redactor:
         """Hides a text from now on."""
         with self._lock:
             if len(secret) >= SHORTEST and secret not in self._secrets:
-                self._secrets.add(secret)
+                self._secrets |= disguises(secret)
                 longest_first = sorted(self._secrets, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+                self._pattern = re.compile("|".join(map(_exactly, longest_first)))
 
     def scrub(self, text: str, details: Mapping[str, Mapping[str, Any]] | None = None) -> str:
         """The text without secrets, and without the people of an order's details."""
@@ -68,6 +71,17 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self._hide(part) for part in value]
         return value
+
+
+def _exactly(secret: str) -> str:
+    """A pattern for a secret; a short one only where it stands by itself, since it may be a part of any word."""
+    return re.escape(secret) if len(secret) >= 6 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+
+
+def disguises(secret: str) -> set[str]:
+    """A secret as it may come back: as it is, in a URL, in a page, in JSON."""
+    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
+    return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret), *escaped}
 
 
 def personal(details: Mapping[str, Any]) -> Iterator[str]:

@@ -294,6 +294,7 @@ class _Walk:
     ) -> At | None:
         now = self._room.now()
         seen = self._cleaned(seen, order)
+        raw = None if raw is None else self._room.redactor.scrub(raw)
         applied = self._room.store.apply(
             order.name, seen, now, self._rules, settled=settled, may_begin=self._may_begin, raw=raw
         )
@@ -317,6 +318,7 @@ class _Walk:
         """Puts the order off; not to be taken up again in this pass."""
         now = self._room.now()
         self._tally.blocked.add(order.name)
+        raw = None if raw is None else self._room.redactor.scrub(raw)
         self._room.store.wait(order.name, now + wait, now, raw=raw)
         return None
 

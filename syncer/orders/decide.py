@@ -36,6 +36,7 @@ from syncer.orders.values import (
     Rules,
     State,
     TellRefused,
+    Terms,
     Told,
     Unclear,
     Vanished,
@@ -418,8 +419,10 @@ def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _ru
     return _unpark(order).but(state=State.DELIVERED, work=Work.DONE, message=None, hold_until=None, look_due=look_due)
 
 
-def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, _rules: Rules) -> Order:
-    over = order.work is Work.DONE or order.park is Park.CANCEL
+def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:
+    """Stopped. What a person has begun is stopped by that person's word; what else can be withdrawn is."""
+    by_a_person = not rules.terms.get(order.fulfilment or "", Terms()).followed
+    over = order.work is Work.DONE or order.park is Park.CANCEL or by_a_person
     order = _by_hand(order, State.CANCELLED)
     return order.but(work=Work.ENDED) if over else order
 

@@ -5,6 +5,7 @@ error a failure is. No call is ever repeated in here, no redirect followed, and 
 error or a log.
 """
 
+import base64
 import socket
 import threading
 import time
@@ -25,6 +26,7 @@ from requests.adapters import HTTPAdapter
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 
 CHUNK = 65_536
+SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,16 @@ class Http:
         self.remote = remote
         self.limits = limits
         self._auth = None if auth is None else (auth[0].encode(), auth[1].encode())
+        self._hidden = [*_basic(auth)]
         self._observe = observe
         self._read_only = read_only
         self._local = threading.local()
         self._places = threading.BoundedSemaphore(limits.parallel)
         self._pace = Limiter(_pace(limits.rate))
+
+    def hide(self, secret: str) -> None:
+        """A text that no answer may bring back in: a remote may echo what it was sent, hash and all."""
+        self._hidden = [*self._hidden, secret.encode()]
 
     def call(
         self,
@@ -104,8 +111,11 @@ class Http:
         form: Mapping[str, str] | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
+        reveal: bool = False,
     ) -> Answer:
         """Makes one call and returns whatever was answered below 500, 401, 403 and 429 apart.
+
+        Secrets that are echoed are hidden, unless the answer is there to `reveal` one.
 
         Raises:
             Unavailable: surely without effect.
@@ -124,7 +134,14 @@ class Http:
         if error is not None:
             raise error
         assert answer is not None
-        return answer
+        return answer if reveal else self._veiled(answer)
+
+    def _veiled(self, answer: Answer) -> Answer:
+        body = answer.body
+        for secret in self._hidden:
+            if len(secret) >= SHORTEST_HIDDEN:
+                body = body.replace(secret, b"[hidden]")
+        return answer if body is answer.body else Answer(answer.status, body, answer.headers)
 
     def _attempt(
         self, operation: str, method: str, url: str, request: dict[str, Any], *, safe: bool
@@ -195,6 +212,13 @@ class Http:
         if safe:
             return Unavailable(self.remote, operation, f"HTTP {status}", retry_after=retry_after(answer))
         return Uncertain(self.remote, operation, f"HTTP {status}")
+
+
+def _basic(auth: tuple[str, str] | None) -> list[bytes]:
+    """The password, as it is and as Basic authentication carries it."""
+    if auth is None:
+        return []
+    return [auth[1].encode(), base64.b64encode(f"{auth[0]}:{auth[1]}".encode())]
 
 
 def _pace(rate: float) -> Rate:

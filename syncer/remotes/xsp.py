@@ -93,6 +93,7 @@ class Xsp:
         self._clock = clock
         self._lock = threading.Lock()
         self._hash: tuple[str, float] | None = None
+        http.hide(api_key)
 
     # --- the methods ------------------------------------------------------------------------------------------
 
@@ -192,7 +193,8 @@ class Xsp:
     def _login(self) -> str:
         """Asks for a hash (section 3). How a failure looks is not documented: any refusal is one of the credentials."""
         method = "api_login"
-        answer = self._send(method, {"api_user": self._api_user, "api_key": self._api_key}, safe=True)
+        asked = {"api_user": self._api_user, "api_key": self._api_key}
+        answer = self._send(method, asked, safe=True, reveal=True)
         try:
             payload = self._payload(method, answer, safe=True)
         except Rejected as refusal:
@@ -204,13 +206,14 @@ class Xsp:
         if not found:
             raise Unavailable(self._http.remote, method, "the answer holds no hash_key")
         self._keep_secret(found)
+        self._http.hide(found)
         return found
 
-    def _send(self, method: str, params: Mapping[str, str], *, safe: bool) -> Answer:
+    def _send(self, method: str, params: Mapping[str, str], *, safe: bool, reveal: bool = False) -> Answer:
         query = {"method": method, **params}
         if self._verb == "post":
-            return self._http.call(method, "POST", self._url, safe=safe, form=query)
-        return self._http.call(method, "GET", self._url, safe=safe, params=query)
+            return self._http.call(method, "POST", self._url, safe=safe, form=query, reveal=reveal)
+        return self._http.call(method, "GET", self._url, safe=safe, params=query, reveal=reveal)
 
     def _payload(self, method: str, answer: Answer, *, safe: bool) -> Element:
         """The payload of a success (section 4), in whichever envelope.

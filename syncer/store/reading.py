@@ -1,7 +1,8 @@
 """The reading verbs. They need no lock, and work while another syncer holds the store."""
 
+import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,10 +70,13 @@ class Reading:
     def __init__(self, engine: Engine, url: str) -> None:
         self._engine = engine
         self._url = url
+        self._writer = threading.RLock()  # SQLite has no fair queue between writers; this is one
+        in_memory = engine.dialect.name == "sqlite" and opening.sqlite_path(url) is None
+        self._reader = self._writer if in_memory else nullcontext()  # in memory there is one connection for all
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with opening.explained(self._url), self._engine.connect() as connection, connection.begin():
+        with self._reader, opening.explained(self._url), self._engine.connect() as connection, connection.begin():
             yield connection
 
     def _any(self, query: Select[Any]) -> bool:
@@ -159,6 +163,12 @@ class Reading:
             query = query.limit(limit)
         with self._read() as tx:
             return [order_of(row) for row in tx.execute(query).mappings()]
+
+    def named(self, external_id: str) -> list[Order]:
+        """The orders that have an id, of whichever portal."""
+        with self._read() as tx:
+            rows = tx.execute(select(ORDERS).where(ORDERS.c.external_id == external_id)).mappings()
+            return [order_of(row) for row in rows]
 
     def explain(self, name: str) -> Explained | None:
         """All that is known of an order."""

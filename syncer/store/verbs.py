@@ -4,7 +4,6 @@
 next intent, in one commit.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -79,7 +78,6 @@ class Store(Reading):
     def __init__(self, engine: Engine, url: str, held: Any = None) -> None:
         super().__init__(engine, url)
         self._held = held
-        self._writer = threading.Lock()  # SQLite has no fair queue between writers; this is one
 
     @classmethod
     def open(cls, url: str, *, exclusive: bool = True) -> Self:

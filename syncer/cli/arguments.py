@@ -1,0 +1,126 @@
+"""The words of the command line."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+EPILOG = """exit codes: 0 all well; 1 done, but something needs a look; 2 wrong usage, or no such order;
+75 another syncer holds the store; 78 the configuration is wrong"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
+    """The arguments, with the function to run as `run`; None, after printing help, where nothing was asked for."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.once and arguments.command is not None:
+        parser.error("--once is a command of its own: leave the other one out")
+    if (arguments.dry_run or getattr(arguments, "json", False)) and not arguments.once and arguments.command is None:
+        parser.error("--json and --dry-run go with --once")
+    if arguments.once:
+        arguments.run = _late("acting", "once")
+    if not hasattr(arguments, "run"):
+        parser.print_help(sys.stderr)
+        return None
+    return arguments
+
+
+def _late(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """A command's function, imported when it is called."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        function: Callable[[argparse.Namespace], int] = getattr(import_module(f"syncer.cli.{module}"), name)
+        return function(arguments)
+
+    return run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="syncer",
+        description="Notices orders in portals, has each delivered, and tells the portal: nothing lost, nothing twice.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"syncer {_version()}")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="else SYNCER_CONFIG, ./syncer.toml, /etc/syncer/syncer.toml"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="one pass now: poll every source, and work until nothing more can be done"
+    )
+    parser.add_argument("--json", action="store_true", help="with --once: the summary as JSON")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --once: read everything, and print each write instead of making it"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_reading(commands)
+    _add_acting(commands)
+    return parser
+
+
+def _version() -> str:
+    if not {"--version"} & set(sys.argv):
+        return ""
+    from importlib.metadata import version
+
+    return version("syncer")
+
+
+def _command(commands: Any, name: str, module: str, text: str, *, json: bool = False) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration")
+    if json:
+        parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
+    parser.set_defaults(run=_late(module, name))
+    return parser
+
+
+def _add_reading(commands: Any) -> None:
+    _command(commands, "check", "checking", "look over configuration, secrets, database and remotes", json=True)
+    _command(commands, "status", "reading", "how things stand", json=True)
+    orders = _command(commands, "orders", "reading", "list orders", json=True)
+    orders.add_argument("--state", help="only those in a state: new received active waiting delivered cancelled")
+    orders.add_argument("--portal", help="only those of a portal")
+    orders.add_argument("--parked", action="store_true", help="only those set aside for a person")
+    orders.add_argument("--limit", type=_count, metavar="N", help="only the N newest")
+    show = _command(
+        commands, "show", "reading", "one order explained: history, calls, and what happens next", json=True
+    )
+    show.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
+    log = _command(commands, "log", "reading", "what happened, oldest first", json=True)
+    log.add_argument("order", metavar="ORDER", nargs="?", help="only this order")
+    log.add_argument("--since", metavar="TIME", help="2026-11-01, 2026-11-01T08:00, or how long ago: 2h, 3d")
+    log.add_argument("--follow", action="store_true", help="go on as more happens")
+    log.add_argument("--failures", action="store_true", help="only what went wrong")
+
+
+def _add_acting(commands: Any) -> None:
+    _command(commands, "run", "acting", "the service: passes on schedule until SIGTERM or SIGINT")
+    retry = _command(commands, "retry", "acting", "unpark orders, and go on from where they stopped")
+    retry.add_argument("order", metavar="ORDER", nargs="*")
+    retry.add_argument("--all-parked", action="store_true", help="every parked order but the uncertain ones")
+    resolve = _command(commands, "resolve", "acting", "say whether a call of unknown outcome took effect")
+    resolve.add_argument("order", metavar="ORDER")
+    resolve.add_argument("outcome", choices=["done", "not-done"])
+    resolve.add_argument("--ref", help="the remote's number of what was done")
+    for name, text in (
+        ("deliver", "a person has finished the order: tell the portal"),
+        ("cancel", "a person stops the order: withdraw it, and tell the portal"),
+    ):
+        _command(commands, name, "acting", text).add_argument("order", metavar="ORDER")
+    demo = _command(commands, "demo", "showing", "a day's orders and troubles against simulated remotes")
+    demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the store and the journal in DIR")
+    simulate = _command(commands, "simulate", "showing", "the simulated remotes alone, for trying a configuration")
+    simulate.add_argument("--port", type=_count, default=9000, help="default: 9000")
+    simulate.add_argument("--empty", action="store_true", help="begin without orders")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
