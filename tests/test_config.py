@@ -204,8 +204,6 @@ WRONG = [
     (SCRIPT + "command = []", "fulfilments.script.command", "command = ["),
     (SCRIPT + 'command = ["true", 1]', "fulfilments.script.command", "command = ["),
     (SCRIPT + 'command = ["bin/activate"]', "fulfilments.script.command", "whole path"),
-    (SCRIPT + 'command = ["/no/such/program"]', "fulfilments.script.command", "chmod"),
-    (SCRIPT + 'command = ["no-such-program-at-all"]', "fulfilments.script.command", "Install"),
     (SCRIPT + 'command = ["true"]\nrate = 1', "fulfilments.script.rate", "There is: "),
     (DESK + 'deadline = "never"', "fulfilments.desk.deadline", '"14d"'),
     (XSP + NET.replace("net]", "acme]"), "fulfilments.acme", "another name"),
@@ -334,12 +332,15 @@ def test_a_command_has_its_own_defaults(file: Path) -> None:
     )
 
 
-def test_an_absolute_command_must_be_executable(file: Path) -> None:
+@pytest.mark.parametrize("program", ["/no/such/program", "no-such-program-at-all", "SCRIPT"])
+def test_a_program_that_cannot_be_run_is_a_warning_since_other_orders_can_go_on(file: Path, program: str) -> None:
     script = private(file.parent / "activate", "#!/bin/sh\n")
-    text = SCRIPT + f'command = ["{script}"]'
-    assert "chmod +x" in problems(file, text)[0].cure
+    text = SCRIPT + f'command = ["{program.replace("SCRIPT", str(script))}"]'
+    warned = [warning for warning in read(file, text).warnings if warning.place.endswith("script.command")]
+    assert "chmod +x" in warned[0].cure
     script.chmod(0o700)
-    assert read(file, text).fulfilments
+    text = SCRIPT + f'command = ["{script}"]'
+    assert not [warning for warning in read(file, text).warnings if warning.place.endswith("script.command")]
 
 
 @pytest.mark.parametrize(

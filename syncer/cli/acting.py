@@ -10,6 +10,7 @@ from types import FrameType
 from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from structlog.contextvars import bound_contextvars
 
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
@@ -59,7 +60,7 @@ def once(arguments: argparse.Namespace) -> int:
 def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace) -> int:
     """A pass over a copy of the store in memory, with every write printed instead of made."""
     planned: list[tuple[Order, Intent]] = []
-    with _copy(config) as store, _progress() as progress:
+    with _copy(config) as store, _progress() as progress, bound_contextvars(dry_run=True):
         engine = engine_of(
             config, store, redactor, progress=progress, rehearse=lambda order, intent: planned.append((order, intent))
         )
@@ -202,6 +203,7 @@ def retry(arguments: argparse.Namespace) -> int:
         return _names(store, arguments.order)
 
     def speak(store: Store, engine: Engine, name: str) -> str | None:
+        store.forgive()
         if _loaded(store, name)[0].park is None:
             return f"{name} is not parked: it goes on by itself"
         engine.hear(name, Retried())

@@ -55,7 +55,7 @@ def warn_if_open(path: Path, info: ValidationInfo) -> None:
         )
 
 
-def _program(value: object) -> tuple[str, ...]:
+def _program(value: object, info: ValidationInfo) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise FieldError("must be a list with the program first")
     words = tuple(word for word in value if isinstance(word, str) and "\0" not in word)
@@ -64,8 +64,11 @@ def _program(value: object) -> tuple[str, ...]:
     program = words[0]
     if "/" in program and not program.startswith("/"):
         raise FieldError("begins with a relative path", "Write the program's whole path, or a bare name.")
-    if not program or shutil.which(program) is None:
-        raise FieldError(
+    if not program:
+        raise FieldError("begins with an empty text")
+    if shutil.which(program) is None:  # only its own orders have to wait for it: all others go on
+        notes_of(info).warn(
+            info,
             "begins with a program that is not there or can't be run",
             "Install it, or mend the path; a script of yours needs chmod +x.",
         )

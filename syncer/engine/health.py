@@ -53,6 +53,16 @@ class Health:
             for state in self._states.values():
                 state.wait_until = None
 
+    def forgive(self) -> None:
+        """Tries the remotes that denied us once more, where `retry` has said so in the store (`Store.forgive`)."""
+        with self._lock:
+            if not any(state.denied for state in self._states.values()):
+                return
+        forgiven = {name for name, health in self._store.remotes().items() if not health.up and health.cause is None}
+        with self._lock:
+            for name in forgiven & self._states.keys():
+                self._states[name].denied, self._states[name].wait_until = False, None
+
     def well(self, name: str, now: datetime) -> None:
         """A call was answered."""
         with self._lock:

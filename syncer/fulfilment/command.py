@@ -6,6 +6,7 @@ Never a shell. It can't be asked afterwards what it did, so that an unknown outc
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -86,7 +87,14 @@ class CommandFulfilment:
         return CannotTell(f"a command can't be asked; look at what {program} did for {order.name} ({intent.key})")
 
     def check(self) -> str:
-        """Whether the program is there."""
+        """Whether the program is there.
+
+        Raises:
+            Unavailable: it isn't, or can't be run.
+        """
+        if shutil.which(self._command[0]) is None:
+            cause = f"{self._command[0]} is not there, or can't be run"
+            raise Unavailable(self.name, "command", cause, "install it, or mend the path")
         return f"{self._command[0]} can be run"
 
     def _run(self, order: bytes) -> tuple[int | None, str]:

@@ -260,6 +260,11 @@ class Store(Reading):
         with self._write() as tx:
             _put(tx, REMOTES, {"name": name}, values)
 
+    def forgive(self) -> None:
+        """An operator's `retry`: remotes that denied us are called again, also by the syncer that runs meanwhile."""
+        with self._write() as tx:
+            tx.execute(update(REMOTES).where(REMOTES.c.up.is_(False)).values(cause=None))
+
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""
         with self._write() as tx:
