@@ -74,6 +74,7 @@ def remotes_of(config: conf.Config, redactor: Redactor, now: Clock = utc, *, rea
                     retry_after=fulfilment.retry_every.total_seconds(),
                     parallel=fulfilment.parallel,
                     withhold=config.secrets(),
+                    now=now,
                 )
                 made.sinks[name], made.checks[name] = command, command.check
             case conf.Manual():

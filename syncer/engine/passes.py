@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -18,6 +19,7 @@ from syncer.store import Applied, Settled
 from syncer.telemetry import log
 
 LINGER = 30.0  # seconds that one pass waits for a call of unknown outcome to become one that can be asked about
+MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
 
 
@@ -83,6 +85,7 @@ class Engine:
         self._progress = progress or Progress()
         self._sleep = sleep
         self._stop = threading.Event()
+        self._rounds: Counter[str] = Counter()
 
     def stop(self) -> None:
         """No new call begins; those under way are finished and written down."""
@@ -175,6 +178,7 @@ class Engine:
         steps = Steps(self.room, rules, tally, lambda: self.stopped)
         deadline = time.monotonic() + LINGER
         names = self.room.store.due(self.room.now(), once=once)
+        self._rounds.clear()
         with ThreadPoolExecutor(self._workers, thread_name_prefix="order") as pool:
             while names and not self.stopped:
                 self._round(pool, steps, names)
@@ -197,7 +201,9 @@ class Engine:
             raise
 
     def _due_again(self, tally: Tally) -> list[str]:
-        return [name for name in self.room.store.due(self.room.now()) if name not in tally.blocked]
+        names = [name for name in self.room.store.due(self.room.now()) if name not in tally.blocked]
+        self._rounds.update(names)
+        return [name for name in names if self._rounds[name] <= MOST_ROUNDS]
 
     def _worth_waiting(self, tally: Tally, deadline: float) -> bool:
         """Waits a little where that lets an uncertain call be asked about in this pass; says whether it did."""

@@ -141,6 +141,12 @@ class _Walk:
     def _take(self, step: Next, order: Order, *, begun: bool) -> At | None:
         """Takes one step; returns where it led, or None where the order has to wait."""
         target = _target(step, order)
+        if target is not None and target not in self._room.sinks:
+            self._trouble(
+                f"{order.name}: {target} is not configured any more: configure it again, or end the order by hand"
+            )
+            self._tally.blocked.add(order.name)
+            return None
         if target is not None and not begun and not self._room.health.open(target, self._room.now()):
             self._tally.blocked.add(order.name)
             return None
@@ -337,7 +343,7 @@ class _Walk:
 
     def _cleaned(self, seen: Observation, order: Order) -> Observation:
         """An observation whose words, which may be a remote's, hold no secret and no person."""
-        words = {part.name for part in fields(seen)} & {"cause", "note", "ref"}
+        words = {part.name for part in fields(seen)} & {"cause", "note"}
         texts = {name: getattr(seen, name) for name in words}
         clean = {name: self._clean(text, order) for name, text in texts.items() if isinstance(text, str)}
         return replace(seen, **clean) if clean != texts else seen

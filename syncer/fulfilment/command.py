@@ -11,7 +11,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ from syncer.orders import (
     CannotTell,
     Done,
     Found,
+    Held,
     Intent,
     Kind,
     Observation,
@@ -47,16 +49,18 @@ class CommandFulfilment:
         retry_after: float,
         parallel: int = 1,
         withhold: Iterable[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
         self._command = list(command)
         self._timeout = timeout
         self._retry_after = retry_after
         self._withhold = frozenset(withhold)
+        self._now = now
         self._places = threading.BoundedSemaphore(parallel)
 
     def perform(self, intent: Intent, order: Order) -> Observation:
-        """Runs the command once.
+        """Runs the command once; an order wished for later is kept here until then, since a command can't schedule.
 
         Raises:
             Unavailable: it could not be started, or asks for a later time (exit 75).
@@ -64,6 +68,9 @@ class CommandFulfilment:
         """
         if intent.kind is Kind.CANCEL:
             return WithdrawRefused("what a command has done can't be cancelled")
+        wish_at = order.wish_at
+        if wish_at is not None and wish_at > self._now():
+            return Held(f"a command can't schedule: kept here until {wish_at:%Y-%m-%d %H:%M} UTC", wish_at)
         with self._places:
             code, said = self._run(json.dumps(describe(intent, order), ensure_ascii=False).encode())
         match code:

@@ -5,7 +5,7 @@ handler returns are the order's new facts; the plan follows from them (plan.py).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,13 +84,25 @@ def decide(order: Order, seen: Observation, now: datetime, rules: Rules, intent:
     if rule is IMPOSSIBLE:
         raise Impossible(f"{type(seen).__name__} in state {order.state}")
     after = _settle(rule.handle(order, seen, now, rules), now, rules)
-    if intent is not None and intent.state is IntentState.PLANNED:
-        fresh = plan(after, None, now, rules)  # not begun: it is wanted only if it would be decided again
-        if fresh.act is Act.SEND and fresh.intent is not None and _same(fresh.intent, intent):
-            fresh = plan(after, intent, now, rules)
-            return _decision(after, fresh, now, seen.text)
-        return _decision(after, fresh, now, seen.text, drop=True)
-    return _decision(after, plan(after, intent, now, rules), now, seen.text)
+    decision = _decide(after, seen, now, rules, intent)
+    return _put_off(decision, now) if isinstance(seen, Illegible) else decision
+
+
+def _decide(order: Order, seen: Observation, now: datetime, rules: Rules, intent: Intent | None) -> Decision:
+    if intent is None or intent.state is not IntentState.PLANNED:
+        return _decision(order, plan(order, intent, now, rules), now, seen.text)
+    fresh = plan(order, None, now, rules)  # not begun: it is wanted only if it would be decided again
+    if fresh.act is Act.SEND and fresh.intent is not None and _same(fresh.intent, intent):
+        return _decision(order, plan(order, intent, now, rules), now, seen.text)
+    return _decision(order, fresh, now, seen.text, drop=True)
+
+
+def _put_off(decision: Decision, now: datetime) -> Decision:
+    """What could not be read is read again later, whoever asks."""
+    if decision.wake_at is None:
+        return decision
+    at = now + UNREADABLE_AGAIN
+    return replace(decision, order=decision.order.but(wake_at=at, wake_firm=True), wake_at=at)
 
 
 def _same(one: Intent, other: Intent) -> bool:
@@ -187,6 +199,8 @@ _TITLES = {
 
 def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
     """The portal's word, taken over: details, wish and status."""
+    if order.hold_until is not None and seen.wish_at != order.wish_at:
+        order = order.but(hold_until=seen.wish_at)
     order = order.but(
         explained=order.explained or seen.explained,
         service=seen.service or order.service,
@@ -232,8 +246,12 @@ def _read_while_open(order: Order, before: str | None, status: State) -> Order:
         return _cancelled_there(order)
     if status == before:
         return order
+    if order.park is Park.HELD:
+        order = _unpark(order)
     if status is State.NEW:
         return order.but(state=State.RECEIVED) if order.work is Work.UNBEGUN else order
+    if status is State.WAITING and order.work is Work.UNBEGUN and order.park is None:
+        order = _park(order, Park.HELD, f"{order.portal} was set to waiting by somebody else before it was handed over")
     return order.but(state=status)  # a change by the other side is obeyed
 
 
@@ -262,8 +280,9 @@ def _read_after_end(order: Order, before: str | None, status: State) -> Order:
 
 
 def _illegible(order: Order, seen: Illegible, _now: datetime, _rules: Rules) -> Order:
-    order = order.but(look_due=False)
-    return order if order.parked is not None else _park(order, Park.UNREADABLE, f"unreadable: {seen.cause}")
+    if order.parked is not None:
+        return order  # still due to be read: what changed there must not be missed
+    return _park(order.but(look_due=False), Park.UNREADABLE, f"unreadable: {seen.cause}")
 
 
 def _told(order: Order, seen: Told, now: datetime, _rules: Rules) -> Order:

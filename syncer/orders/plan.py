@@ -56,7 +56,7 @@ class Next:
 def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:
     """The next step of `order`, whose open intent is `intent`."""
     if intent is not None and intent.state in OPEN_INTENT:
-        return _go_on(order, intent)
+        return _go_on(order, intent, now)
     for rule in (_to_read, _to_withdraw, _to_tell, _to_say):
         step = rule(order)
         if step is not None:
@@ -68,8 +68,11 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
     return _to_deliver(order, now, rules)
 
 
-def _go_on(order: Order, intent: Intent) -> Next:
+def _go_on(order: Order, intent: Intent, now: datetime) -> Next:
     if intent.state is IntentState.PLANNED:
+        stale = intent.kind is Kind.SUBMIT and not _fresh(order, now)
+        if order.look_due or stale:  # what was decided before an outage may not hold after it
+            return Next(Act.LOOK, "the portal is read again before the call is made", order.wake_at, intent)
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
     if order.park is Park.UNCERTAIN:
         return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
@@ -127,10 +130,14 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
     route = route_of(order, rules)
     if route is None or order.work is not Work.UNBEGUN:  # `decide` has parked these
         return Next(Act.PERSON, "nothing can be done without a person")
-    if order.seen_at is None or now - order.seen_at > FRESH:
+    if not _fresh(order, now):
         return Next(Act.LOOK, "the portal is read again before the order is handed over")
     act = Act.FIND if order.doubt else Act.SEND
     return Next(act, f"{route.fulfilment} is to deliver it", None, _submission(order, route))
+
+
+def _fresh(order: Order, now: datetime) -> bool:
+    return order.seen_at is not None and now - order.seen_at <= FRESH
 
 
 def _submission(order: Order, route: Route) -> Intent:

@@ -47,6 +47,7 @@ class Park(StrEnum):
     VANISHED = "vanished"
     UNCERTAIN = "uncertain"
     TAKEOVER = "takeover"
+    HELD = "held"
     UNREADABLE = "unreadable"
     PORTAL = "portal"
     CANCEL = "cancel"

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
 from syncer.orders import Cursor, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
 from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, PASSES, RAW, REMOTES, intent_of, order_of
+
+FARTHEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class Reading:
 
         `once` overrides times that aren't firm.
         """
-        ripe = ORDERS.c.wake_at <= now
+        # A time far ahead that isn't firm was written by a clock that was wrong.
+        astray = and_(ORDERS.c.wake_at > now + FARTHEST, ORDERS.c.wake_firm.is_(False))
+        ripe = or_(ORDERS.c.wake_at <= now, astray)
         if once:
             ripe = or_(ripe, and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_firm.is_(False)))
         query = select(ORDERS.c.portal, ORDERS.c.external_id).where(ripe).order_by(ORDERS.c.id)
