@@ -181,7 +181,7 @@ def help_for(order: Order) -> str:
         case Park.CANCEL | Park.TAKEOVER:
             return f"syncer retry, deliver or cancel {order.name}"
         case Park.HELD:
-            return f"syncer retry {order.name} goes on all the same; or wait until the portal is changed, deliver, or cancel"
+            return f"it goes on when the portal is changed, or with syncer retry {order.name}; or deliver, or cancel"
         case Park.ROUTE:
             return f"add a route, then syncer retry {order.name}; or syncer deliver, or cancel"
         case _:

@@ -141,13 +141,7 @@ class _Walk:
     def _take(self, step: Next, order: Order, *, begun: bool) -> At | None:
         """Takes one step; returns where it led, or None where the order has to wait."""
         target = _target(step, order)
-        if target is not None and target not in self._room.sinks:
-            self._trouble(
-                f"{order.name}: {target} is not configured any more: configure it again, or end the order by hand"
-            )
-            self._tally.blocked.add(order.name)
-            return None
-        if target is not None and not begun and not self._room.health.open(target, self._room.now()):
+        if target is not None and not begun and not self._callable(target, order):
             self._tally.blocked.add(order.name)
             return None
         match step.act:
@@ -166,6 +160,12 @@ class _Walk:
             case _:
                 due = order.wake_at is not None and order.wake_at <= self._room.now()
                 return self._apply(order, Woke()) if due and self._once((order.name, step.act)) else None
+
+    def _callable(self, target: str, order: Order) -> bool:
+        if target not in self._room.sinks:
+            self._trouble(f"{order.name}: {target} is not configured any more: configure it, or end the order by hand")
+            return False
+        return self._room.health.open(target, self._room.now())
 
     def _once(self, what: tuple[str, Act]) -> bool:
         self._tries[what] += 1
