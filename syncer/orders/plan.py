@@ -74,7 +74,9 @@ def _go_on(order: Order, intent: Intent, now: datetime) -> Next:
         if order.look_due or stale:  # what was decided before an outage may not hold after it
             return Next(Act.LOOK, "the portal is read again before the call is made", order.wake_at, intent)
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
-    if order.park is Park.UNCERTAIN:
+    if order.look_due and order.park is Park.UNCERTAIN:
+        return Next(Act.LOOK, "the portal listed it as changed", order.wake_at, intent)
+    if order.park in {Park.UNCERTAIN, Park.BUG}:
         return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
     return Next(Act.FIND, f"whether {intent.kind} had its effect is not known", order.wake_at, intent)
 
