@@ -144,6 +144,10 @@ class OnApiFulfilment:
         mine = [item for item in orders if _mine(item, stem) and self._counts(item, intent, order)]
         if mine:
             return Found(_progress(min(mine, key=_rank)))
+        if order.taken_over:
+            told = self._told_of(access, intent)
+            if told is not None:
+                return Found(_progress(told))
         subscriptions = self._client.subscriptions(access)
         held = [item for item in subscriptions or [] if item.service == service]
         active = next((item for item in held if _mine(item, stem)), None)
@@ -155,6 +159,21 @@ class OnApiFulfilment:
         if subscriptions is None:
             return CannotTell(f"it doesn't show our subscriptions; {look}")
         return Absent()
+
+    def _told_of(self, access: str, intent: Intent) -> NetworkOrder | None:
+        """An order of ours that is finished and no longer listed, out of the network's events.
+
+        Only for an order of a former life: what it came to then, a failure too, has to be known before it is begun.
+        """
+        if "orderevents" not in self._client.abilities().urls:
+            return None
+        service = intent.payload["service"]
+        told = [at for _, at in self._client.events(None) if at.access == access and at.service == service]
+        for path in dict.fromkeys(at.path for at in reversed(told) if at.path):
+            at = self._client.order(path)
+            if at is not None and _mine(at, intent.payload["stem"]):
+                return at
+        return None
 
     def _counts(self, item: NetworkOrder, intent: Intent, order: Order) -> bool:
         """A failure of an earlier round says nothing about this one, unless we have forgotten which round it is."""
@@ -195,7 +214,8 @@ class OnApiFulfilment:
             events = self._client.events(cursor.position)
         except (Rejected, Unreadable):
             return None
-        refs = frozenset(path for _, path in events) | frozenset(path.rpartition("/")[2] for _, path in events)
+        paths = [order.path for _, order in events if order.path]
+        refs = frozenset(paths) | frozenset(path.rpartition("/")[2] for path in paths)
         return Mentions(refs, Cursor(events[-1][0] if events else cursor.position))
 
     def read(self, order: Order) -> Observation:

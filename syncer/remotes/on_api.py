@@ -221,8 +221,11 @@ class OnApi:
         answer = self._http.call("orders.cancel", "DELETE", self._order_url(ref), safe=False)
         self._refuse("orders.cancel", answer)
 
-    def events(self, since: str | None) -> list[tuple[str, str]]:
-        """What happened to our orders since an event: (event, path of the order), oldest first (section 7). Safe."""
+    def events(self, since: str | None) -> list[tuple[str, NetworkOrder]]:
+        """What happened to our orders since an event: (event, order as far as it is told), oldest first. Safe.
+
+        An order in it has its path, access, service and state, and no id (section 7).
+        """
         params = {} if since is None else {"since": since}
         answer = self._get("orderevents.list", self._url("orderevents"), params=params)
         self._refuse("orderevents.list", answer)
@@ -231,7 +234,7 @@ class OnApi:
         for item in found if isinstance(found, list) else []:
             order = item.get("order") if isinstance(item, dict) else None
             if isinstance(order, dict) and isinstance(order.get("path"), str) and item.get("event") is not None:
-                events.append((str(item["event"]), str(order["path"])))
+                events.append((str(item["event"]), _order(order)))
         return events
 
     def _order_url(self, ref: str) -> str:
