@@ -9,9 +9,13 @@ import logging
 import re
 import sys
 import threading
+import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, TextIO
-from urllib.parse import quote, quote_plus
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from html.entities import codepoint2name
+from typing import Any, Self, TextIO
 
 import structlog
 
@@ -27,6 +31,9 @@ IMPERSONAL = frozenset({
     "service_uid", "local_id", "member",
 })  # fmt: skip
 SHORTEST = 3
+PASSING = 50  # secrets of run time that are kept: a hash lives for minutes, and the service for months
+FEW = 4  # words of a value that may be repeated one by one, as names and addresses are; of a longer one, runs of RUN
+RUN = 3
 
 
 class Redactor:
@@ -34,28 +41,27 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._secrets: set[str] = set()
+        self._lasting = {secret for secret in secrets if len(secret) >= SHORTEST}
+        self._passing: deque[str] = deque(maxlen=PASSING)
         self._pattern: re.Pattern[str] | None = None
-        for secret in secrets:
-            self.add(secret)
+        self._compile()
 
     def add(self, secret: str) -> None:
-        """Hides a text from now on."""
+        """Hides a secret that was got at run time, from now on."""
         with self._lock:
-            if len(secret) >= SHORTEST and secret not in self._secrets:
-                self._secrets |= disguises(secret)
-                longest_first = sorted(self._secrets, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(_exactly, longest_first)))
+            if len(secret) >= SHORTEST and secret not in self._lasting and secret not in self._passing:
+                self._passing.append(secret)
+                self._compile()
+
+    def _compile(self) -> None:
+        longest_first = sorted(self._lasting.union(self._passing), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_exactly, longest_first))) if longest_first else None
 
     def scrub(self, text: str, details: Mapping[str, Mapping[str, Any]] | None = None) -> str:
         """The text without secrets, and without the people of an order's details."""
         if self._pattern is not None:
             text = self._pattern.sub(HIDDEN, text)
-        if details:
-            people = sorted(set(personal(details)), key=len, reverse=True)
-            if people:
-                text = re.sub(rf"(?<!\w)({'|'.join(map(re.escape, people))})(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
-        return text
+        return People.of(tuple(sorted(set(personal(details))))).hide(text) if details else text
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """As a structlog processor."""
@@ -64,36 +70,166 @@ class Redactor:
         return event
 
     def _hide(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.scrub(value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
         if isinstance(value, Mapping):
-            return {key: HIDDEN if SECRET_NAMES.search(str(key)) else self._hide(part) for key, part in value.items()}
-        if isinstance(value, list | tuple):
+            return {
+                self.scrub(str(key)): HIDDEN if SECRET_NAMES.search(str(key)) else self._hide(part)
+                for key, part in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
             return [self._hide(part) for part in value]
-        return value
+        if isinstance(value, bytes):
+            return self.scrub(value.decode("utf-8", "replace"))
+        return self.scrub(str(value))  # an exception, say, which would be rendered after us
+
+
+# --- how a text may come back ---------------------------------------------------------------------------------
 
 
 def _exactly(secret: str) -> str:
     """A pattern for a secret; a short one only where it stands by itself, since it may be a part of any word."""
-    return re.escape(secret) if len(secret) >= 6 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+    return _written(secret) if len(secret) >= 6 else rf"(?<!\w){_written(secret)}(?!\w)"
 
 
-def disguises(secret: str) -> set[str]:
-    """A secret as it may come back: as it is, in a URL, in a page, in JSON."""
-    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
-    return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret), *escaped}
+def _written(text: str) -> str:
+    """A pattern for a text as it is, and as URLs, pages, JSON and wrong character sets write it."""
+    return "".join(map(_character, text))
+
+
+@cache
+def _character(one: str) -> str:
+    if one.isascii() and one.isalnum():
+        return one
+    code, raw = ord(one), one.encode("utf-8", "surrogatepass")
+    percent = "".join(f"%{byte:02X}" for byte in raw)
+    escapes = [json.dumps(one)[1:-1], f"\\u{code:04x}", f"\\u{code:04X}", repr(one)[1:-1], f"\\{one}"]
+    entities = [html.escape(one), f"&#{code};", f"&#x{code:x};", f"&#x{code:X};"]
+    forms = [*escapes, percent, percent.lower(), *entities, one]
+    if code in codepoint2name:
+        forms.append(f"&{codepoint2name[code]};")
+    if one == " ":
+        forms.append("+")
+    if not one.isascii():
+        apart = unicodedata.normalize("NFD", one)
+        forms += [raw.decode("latin-1"), raw.decode("cp1252", "replace"), apart, apart[0], "\ufffd"]
+    return f"(?:{'|'.join(map(re.escape, dict.fromkeys(forms)))})"
 
 
 def personal(details: Mapping[str, Any]) -> Iterator[str]:
-    """The texts in an order's details that may be about a person, and the words of the longer ones."""
+    """The texts in an order's details that may be about a person."""
     for name, value in details.items():
         if isinstance(value, Mapping):
             yield from personal(value)
         elif isinstance(value, list):
             for part in value:
                 yield from personal(part if isinstance(part, Mapping) else {name: part})
-        elif name not in IMPERSONAL and isinstance(value, str) and len(value) >= SHORTEST:
-            yield value
+        elif name not in IMPERSONAL and isinstance(value, str) and len(value.strip()) >= SHORTEST:
+            yield value.strip()
+
+
+BEGINS = r"(?:(?<![^\W_])|(?<=\\[nrt])|(?<=%[0-9a-f]{2}))"
+ENDS = r"(?:['\u2019:]?s)?(?![^\W_])"  # a Swedish genitive is the name still
+GAP = r"(?:\s|\+|%20|\\[nrt]|&nbsp;)+"
+PIECE = r"""[^\s"'\[\]{}<>(),:;]"""
+WORD = re.compile(r"(?:\\u[0-9a-f]{4}|&#?\w+;|[^\W_])+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What an order's details say of people, and how to find it in a text: whole, in words, in parts, cut off."""
+
+    pattern: re.Pattern[str] | None
+    words: frozenset[str]
+    runs: frozenset[tuple[str, ...]]
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, values: tuple[str, ...]) -> Self:
+        """The people of some values."""
+        split = {value: value.split() for value in values}
+        short = {text for value, words in split.items() if len(words) <= FEW for text in (value, *words)}
+        short = {text for text in short if len(text.strip(".,;:()")) >= SHORTEST}
+        forms = [form for text in sorted(short | split.keys(), key=len, reverse=True) for form in _forms(text)]
+        pattern = re.compile(f"{BEGINS}(?:{'|'.join(forms)}){ENDS}", re.IGNORECASE) if forms else None
+        long = [_words(value) for value, words in split.items() if len(words) > FEW]
+        runs = {tuple(words[at : at + RUN]) for words in long for at in range(len(words) - RUN + 1)}
+        return cls(pattern, frozenset(text.casefold() for text in short), frozenset(runs))
+
+    def hide(self, text: str) -> str:
+        """The text without them."""
+        text = self._hide_ends(self._hide_runs(text) if self.runs else text)
+        return text if self.pattern is None else self.pattern.sub(HIDDEN, text)
+
+    def _hide_runs(self, text: str) -> str:
+        """Without runs of words out of a long value, such as a customer's message that was cut."""
+        found = list(WORD.finditer(re.sub(r"\\[nrt]", "  ", text)))
+        words = [_plain(word[0]) for word in found]
+        for first, last in reversed(list(self._found_runs(words))):
+            text = text[: found[first].start()] + HIDDEN + text[found[last].end() :]
+        return text
+
+    def _found_runs(self, words: list[str]) -> Iterator[tuple[int, int]]:
+        """Where runs begin and end: RUN words in a row, and those beside them that go on as the value does."""
+        pairs = {run[at : at + 2] for run in self.runs for at in range(RUN - 1)}
+        at = 0
+        while at <= len(words) - RUN:
+            if tuple(words[at : at + RUN]) not in self.runs:
+                at += 1
+                continue
+            first, last = at, at + RUN - 1
+            while first > 0 and (words[first - 1], words[first]) in pairs:
+                first -= 1
+            while last + 1 < len(words) and (words[last], words[last + 1]) in pairs:
+                last += 1
+            yield first, last
+            at = last + 1
+
+    def _hide_ends(self, text: str) -> str:
+        """Without a word's part at either end, where a text was cut to its limit."""
+        for part in (rf"{PIECE}+$", rf"(?:{WORD.pattern})$"):
+            last = re.search(part, text, re.IGNORECASE)
+            if last and self._begins(_plain(last[0])):
+                text = text[: last.start()] + HIDDEN
+        for part in (rf"{PIECE}+", WORD.pattern):
+            first = re.match(part, text, re.IGNORECASE)
+            if first and self._ends(_plain(first[0])):
+                text = HIDDEN + text[first.end() :]
+        return text
+
+    def _begins(self, part: str) -> bool:
+        return len(part) >= SHORTEST and any(word.startswith(part) for word in self.words)
+
+    def _ends(self, part: str) -> bool:
+        """Whether a word ends so; a few characters before it may be left of an escape that was cut."""
+        parts = [part[at:] for at in range(6) if len(part) >= at + SHORTEST]
+        return any(word.endswith(rest) for rest in parts for word in self.words)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """The patterns of one value: numbers with or without their dashes and spaces, telephone numbers with +46."""
+    digits = re.sub(r"[-\s+]", "", text)
+    if not (digits.isascii() and digits.isdigit() and len(digits) >= 5):
+        yield GAP.join(map(_written, text.split()))
+        return
+    between = r"[-\s.\u2013]?"
+    yield r"\+?" + between.join(digits)
+    if len(digits) >= 12:  # a personal number without its century
+        yield between.join(digits[2:])
+    if digits.startswith("0"):
+        yield r"(?:\+|00)?46[-\s.]?(?:\(0\))?" + between.join(digits[1:])
+
+
+def _words(text: str) -> list[str]:
+    return [_plain(word[0]) for word in WORD.finditer(text)]
+
+
+def _plain(word: str) -> str:
+    word = re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), word, flags=re.IGNORECASE)
+    return html.unescape(word).casefold()
+
+
+# --- the logs -------------------------------------------------------------------------------------------------
 
 
 def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None:

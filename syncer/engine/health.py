@@ -10,7 +10,7 @@ from syncer.errors import AccessDenied, RemoteError, Unavailable
 from syncer.store import RemoteHealth, Store
 from syncer.telemetry import log
 
-BACK_OFF = wait_exponential_jitter(initial=5, max=300, jitter=2)
+BACK_OFF = wait_exponential_jitter(multiplier=5, max=300, jitter=2)
 
 
 @dataclass(slots=True)

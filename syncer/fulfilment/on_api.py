@@ -144,10 +144,9 @@ class OnApiFulfilment:
         mine = [item for item in orders if _mine(item, stem) and self._counts(item, intent, order)]
         if mine:
             return Found(_progress(min(mine, key=_rank)))
-        if order.taken_over:
-            told = self._told_of(access, intent)
-            if told is not None:
-                return Found(_progress(told))
+        told = self._told_of(access, intent, order)
+        if told is not None:
+            return Found(_progress(told))
         subscriptions = self._client.subscriptions(access)
         held = [item for item in subscriptions or [] if item.service == service]
         active = next((item for item in held if _mine(item, stem)), None)
@@ -160,10 +159,10 @@ class OnApiFulfilment:
             return CannotTell(f"it doesn't show our subscriptions; {look}")
         return Absent()
 
-    def _told_of(self, access: str, intent: Intent) -> NetworkOrder | None:
-        """An order of ours that is finished and no longer listed, out of the network's events.
+    def _told_of(self, access: str, intent: Intent, order: Order) -> NetworkOrder | None:
+        """An order of ours out of the network's events, where it has them.
 
-        Only for an order of a former life: what it came to then, a failure too, has to be known before it is begun.
+        A network may list unfinished orders alone (section 11), and one that failed leaves no subscription.
         """
         if "orderevents" not in self._client.abilities().urls:
             return None
@@ -171,7 +170,7 @@ class OnApiFulfilment:
         told = [at for _, at in self._client.events(None) if at.access == access and at.service == service]
         for path in dict.fromkeys(at.path for at in reversed(told) if at.path):
             at = self._client.order(path)
-            if at is not None and _mine(at, intent.payload["stem"]):
+            if at is not None and _mine(at, intent.payload["stem"]) and self._counts(at, intent, order):
                 return at
         return None
 

@@ -23,6 +23,7 @@ from syncer.orders.values import (
     Illegible,
     Intent,
     IntentState,
+    Kind,
     MessageLeft,
     MessageRefused,
     Moved,
@@ -36,6 +37,7 @@ from syncer.orders.values import (
     Rules,
     State,
     TellRefused,
+    Terms,
     Terms,
     Told,
     Unclear,
@@ -83,7 +85,8 @@ def decide(order: Order, seen: Observation, now: datetime, rules: Rules, intent:
     rule = TABLE[type(seen)][order.state]
     if rule is IMPOSSIBLE:
         raise Impossible(f"{type(seen).__name__} in state {order.state}")
-    after = _settle(rule.handle(order, seen, now, rules), now, rules)
+    asked = intent is not None and intent.kind is Kind.SUBMIT and intent.state is not IntentState.PLANNED
+    after = _settle(rule.handle(order, seen, now, rules), now, rules, asked=asked)
     decision = _decide(after, seen, now, rules, intent)
     return _put_off(decision, now) if isinstance(seen, Illegible) else decision
 
@@ -128,15 +131,31 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     return step.at
 
 
-def _settle(order: Order, now: datetime, rules: Rules) -> Order:
-    """What follows from the facts whatever brought them about: the route, the deadline, the end."""
+def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:
+    """What follows from the facts whatever brought them about: the route, the deadline, the end.
+
+    `asked`: the fulfilment may have the order already, whatever the routes say by now.
+    """
     order = _end(order, now)
-    if order.parked is not None or order.final or order.look_due:
+    if order.parked is not None or order.look_due:
         return order
-    if order.work is Work.UNBEGUN and next_rung(order.portal_status, order.state) is None:
+    if order.portal_status is not None and order.portal_status not in set(State):
+        why = f"the portal says status {order.portal_status!r}, which is unknown here"
+        return _park(order, Park.UNREADABLE, why)
+    if order.final:
+        return order
+    if order.work is Work.BEGUN:
+        return _overdue(order, now, rules)
+    if asked or next_rung(order.portal_status, order.state) is not None:
+        return order
+    if order.work is Work.UNBEGUN:
         return _route(order, rules)
+    return _park(order, Park.FAILED, f"{order.fulfilment} has ended its work, and nothing says how to go on")
+
+
+def _overdue(order: Order, now: datetime, rules: Rules) -> Order:
     until = deadline(order, rules)
-    if order.work is Work.BEGUN and until is not None and until <= now:
+    if until is not None and until <= now:
         return _trouble(
             order,
             Park.DEADLINE,
@@ -194,6 +213,11 @@ _TITLES = {
 }
 
 
+def _beside(order: Order, why: str) -> str:
+    """A further reason to park an order, which doesn't hide the first."""
+    return why if order.parked is None or why in order.parked else f"{order.parked}; and {why}"
+
+
 # --- what the portal says -------------------------------------------------------------------------------------
 
 
@@ -221,8 +245,10 @@ def _status_seen(order: Order, text: str, now: datetime) -> Order:
     """What the portal's status means in this state."""
     before = order.portal_status
     order = order.but(portal_status=text, seen_at=now)
+    if order.final and before in FINAL and text not in {before, order.state, State.CANCELLED}:
+        return _park(order, Park.REOPENED, f"{order.portal} says {text} again after it said {before}")
     if text not in set(State):
-        return _park(order, Park.UNREADABLE, f"the portal says status {text!r}, which is unknown here")
+        return order  # `_settle` sets it aside
     status = State(text)
     if order.state is State.NEW:
         return _first_read(order, status)
@@ -268,12 +294,12 @@ def _stuck(order: Order, why: str) -> Order:
 
 
 def _read_after_end(order: Order, before: str | None, status: State) -> Order:
-    if status is order.state or status == before:
+    if status is order.state:
+        return _unpark(order) if order.park is Park.REOPENED else order
+    if status == before:
         return order
     if status is State.CANCELLED:
         return _cancelled_there(order)
-    if before in FINAL:
-        return _park(order, Park.REOPENED, f"{order.portal} says {status} again after it said {before}")
     if status is State.DELIVERED:  # an operator's cancellation came too late for the portal
         return _park(order.but(state=status), Park.CANCEL, f"to be cancelled, but {order.portal} says delivered")
     return order
@@ -291,7 +317,8 @@ def _told(order: Order, seen: Told, now: datetime, _rules: Rules) -> Order:
 
 
 def _tell_refused(order: Order, seen: TellRefused, _now: datetime, _rules: Rules) -> Order:
-    return _park(order.but(tells=order.tells + 1), Park.PORTAL, f"{order.portal} refused a status: {seen.cause}")
+    why = f"{order.portal} refused a status: {seen.cause}"
+    return _park(order.but(tells=order.tells + 1), Park.PORTAL, _beside(order, why))
 
 
 def _message_left(order: Order, _seen: MessageLeft, _now: datetime, _rules: Rules) -> Order:
@@ -309,7 +336,7 @@ def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules:
 
 
 def _begun(order: Order, seen: Begun, now: datetime, _rules: Rules) -> Order:
-    first = order.work is not Work.BEGUN
+    first = order.work is not Work.BEGUN or order.park is Park.VANISHED
     taken_over = order.doubt and order.portal_status in {State.ACTIVE, State.WAITING}
     if order.park in {Park.UNCERTAIN, Park.VANISHED}:
         order = _unpark(order)
@@ -373,7 +400,7 @@ def _absent(order: Order, _seen: Absent, now: datetime, _rules: Rules) -> Order:
         order = _unpark(order)
     held = order.portal_status == State.WAITING and order.wish_at is not None and order.wish_at > now
     begun = order.portal_status in {State.ACTIVE, State.WAITING}
-    if order.doubt and begun and (order.explained or not held):
+    if order.doubt and begun and not order.final and (order.explained or not held):
         why = f"taken over as {order.portal_status}, and {order.fulfilment} has no order of ours for it"
         return _park(order.but(doubt=False), Park.TAKEOVER, why)
     return order.but(doubt=False)
@@ -401,57 +428,80 @@ def _woke(order: Order, _seen: Woke, _now: datetime, _rules: Rules) -> Order:
 
 
 def _broke(order: Order, seen: Broke, _now: datetime, _rules: Rules) -> Order:
-    return _park(order.but(look_due=False), Park.BUG, seen.cause)
+    """A bug parks what isn't parked: what a person was asked before, and what is held back for it, stays so."""
+    park = Park.BUG if order.park in {None, Park.UNREADABLE} else order.park
+    return _park(order.but(look_due=False), park, _beside(order, seen.cause))
 
 
 def _retried(order: Order, _seen: Retried, now: datetime, _rules: Rules) -> Order:
     """Unparked, and put back to just before what stopped it."""
-    park, order = order.park, _unpark(order)
+    park = order.park
+    if park is None or order.nameless:
+        return order
+    order = _unpark(order)
     match park:
-        case None:
-            return order
+        case Park.REOPENED:
+            order = _reopened(order)
         case Park.REFUSED | Park.FAILED | Park.VANISHED:
-            order = order.but(work=Work.UNBEGUN, round=order.round + 1, fulfilment_ref=None, begun_at=None, doubt=False)
+            order = _anew(order)
+        case _ if order.work is Work.FAILED:  # and then a bug, or the portal's refusal, on top of it
+            order = _anew(order)
         case Park.DEADLINE:
             order = order.but(begun_at=now, wish_at=None, state=State.ACTIVE)
         case Park.CANCEL if order.work is Work.DONE:
             return _park(order, Park.CANCEL, "done by the fulfilment: a person ends it there, then says cancel")
-        case Park.REOPENED:
-            order = _reopened(order)
         case _:
             pass
-    return order.but(look_due=not order.nameless)
+    return order.but(look_due=True)
+
+
+def _anew(order: Order) -> Order:
+    return order.but(work=Work.UNBEGUN, round=order.round + 1, fulfilment_ref=None, begun_at=None, doubt=False)
 
 
 def _reopened(order: Order) -> Order:
     state = State(order.portal_status) if order.portal_status in set(State) else State.RECEIVED
     state = State.RECEIVED if state is State.NEW else state
-    return order.but(state=state, work=Work.UNBEGUN, round=order.round + 1, fulfilment_ref=None, begun_at=None)
+    if order.work is Work.BEGUN:  # it could not be withdrawn, and goes on
+        return order.but(state=state)
+    return _anew(order).but(state=state)
 
 
 def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Order:
-    return _unpark(order).but(doubt=False, look_due=True)
+    """It is made without being looked up again, a message too, of which the log can't tell."""
+    taken_over = order.taken_over and order.message is None
+    return _unpark(order).but(doubt=False, taken_over=taken_over, look_due=True)
 
 
 def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _rules: Rules) -> Order:
-    look_due = order.look_due or order.portal_status is None
-    return _unpark(order).but(state=State.DELIVERED, work=Work.DONE, message=None, hold_until=None, look_due=look_due)
+    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:
-    """Stopped. What a person has begun is stopped by that person's word; what else can be withdrawn is."""
+    """What a person delivers, or was asked to stop, they have stopped; else the fulfilment is told to."""
     by_a_person = not rules.terms.get(order.fulfilment or "", Terms()).followed
-    over = order.work is Work.DONE or order.park is Park.CANCEL or by_a_person
+    over = by_a_person or order.work is Work.DONE or order.park is Park.CANCEL
     order = _by_hand(order, State.CANCELLED)
     return order.but(work=Work.ENDED) if over else order
 
 
+def _ended_by_hand(order: Order, seen: DeliveredByHand | CancelledByHand, now: datetime, rules: Rules) -> Order:
+    """A person has seen to what was set aside after its end."""
+    if order.parked is None:
+        return order
+    return (_delivered_by_hand if isinstance(seen, DeliveredByHand) else _cancelled_by_hand)(order, seen, now, rules)
+
+
 def _by_hand(order: Order, state: State) -> Order:
-    """Ended by a person. What the portal can't be told, for want of an id, is as if it had been."""
+    """Ended by a person, unless the portal has ended it otherwise: that is never written over.
+
+    What the portal can't be told, for want of an id, is as if it had been.
+    """
+    state = State(order.portal_status) if order.portal_status in FINAL else state
     order = _unpark(order).but(state=state, message=None, hold_until=None)
     if order.nameless:
-        return order.but(portal_status=state)
-    return order.but(look_due=order.look_due or order.portal_status is None)
+        return order.but(portal_status=state, look_due=False)
+    return order.but(look_due=order.look_due or order.portal_status not in set(State))
 
 
 # --- the table ------------------------------------------------------------------------------------------------
@@ -513,8 +563,8 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     WithdrawRefused: _row(IMPOSSIBLE, ended=Rule(_withdraw_refused)),
     Woke: _row(Rule(_woke), new=IGNORED, ended=IGNORED),
     Broke: _row(Rule(_broke), new=Rule(_broke), ended=Rule(_broke)),
-    Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W)),
+    Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W, _D, _C)),
     NotDone: _row(Rule(_not_done), ended=Rule(_not_done)),
-    DeliveredByHand: _row(_rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=IGNORED),
-    CancelledByHand: _row(_rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=IGNORED),
+    DeliveredByHand: _row(_rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=_rule(_ended_by_hand, _D, _C)),
+    CancelledByHand: _row(_rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=_rule(_ended_by_hand, _D, _C)),
 }

@@ -26,6 +26,7 @@ from requests.adapters import HTTPAdapter
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 
 CHUNK = 65_536
+LONGEST_PAUSE = 86_400.0  # seconds
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
 
 
@@ -147,19 +148,19 @@ class Http:
         self, operation: str, method: str, url: str, request: dict[str, Any], *, safe: bool
     ) -> tuple[Answer | None, RemoteError | None]:
         """The answer or the error, so that nothing is raised while requests' own error, with its URL, is at hand."""
-        late = False
+        call = _Call(time.monotonic() + self.limits.timeout)
         try:
-            with _WATCHER.over(self.limits.timeout) as call:
-                try:
-                    answer = self._send(method, url, request)
-                finally:
-                    late = call.late
+            with _WATCHER.over(call):
+                answer = self._send(method, url, request)
         except _TooLarge:
             return None, self._unreadable(operation, f"the answer passes {self.limits.max_answer} bytes", safe=safe)
         except Exception as cause:
-            if not late and not isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+            known = isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError)
+            if not known and not call.late:
                 raise
-            return None, self._broken(operation, cause, safe=safe, late=late)
+            return None, self._broken(operation, cause, call, safe=safe)
+        if call.late:  # what was cut can look whole: a body, or even the headers, may end where the line does
+            return None, self._broken(operation, None, call, safe=safe)
         return answer, self._refused(operation, answer, safe=safe)
 
     def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
@@ -189,8 +190,8 @@ class Http:
 
     # --- what a failure is ------------------------------------------------------------------------------------
 
-    def _broken(self, operation: str, cause: BaseException, *, safe: bool, late: bool) -> RemoteError:
-        what, began = ("no answer in time", True) if late else _what(cause)
+    def _broken(self, operation: str, cause: BaseException | None, call: "_Call", *, safe: bool) -> RemoteError:
+        what, began = ("no answer in time", True) if call.late or cause is None else _what(cause, sent=call.sent)
         if safe or not began:
             return Unavailable(self.remote, operation, what)
         settle = self.limits.timeout if what == "no answer in time" else 0.0
@@ -226,18 +227,24 @@ def _pace(rate: float) -> Rate:
     return Rate(round(rate), 1000) if rate >= 1 else Rate(1, round(1000 / rate))
 
 
-def _what(cause: BaseException) -> tuple[str, bool]:  # noqa: PLR0911 - a table of failures, in order
-    """A failure in a few words without any URL, and whether the request may have reached the remote."""
+_NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)
+
+
+def _what(cause: BaseException, *, sent: bool) -> tuple[str, bool]:  # noqa: PLR0911 - a table of failures, in order
+    """A failure in a few words without any URL, and whether the request may have reached the remote.
+
+    `sent`: the request was begun to be sent over TLS, so that its handshake was done.
+    """
     chain = list(_chain(cause))
     if any(isinstance(error, urllib3.exceptions.NameResolutionError) for error in chain):
         return "no such host", False
     if any(isinstance(error, ConnectionRefusedError) for error in chain):
         return "connection refused", False
     if any(isinstance(error, requests.exceptions.SSLError) for error in chain):
-        return "the TLS certificate or connection is not accepted", False
+        return "the TLS certificate or connection is not accepted", sent
     if any(isinstance(error, requests.ConnectTimeout | urllib3.exceptions.NewConnectionError) for error in chain):
         return "no connection", False
-    if isinstance(cause, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(cause, _NO_ADDRESS):
         return "the configured address is not one that can be called", False
     if any(isinstance(error, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError) for error in chain):
         return "no answer in time", True
@@ -254,27 +261,40 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(item))
         yield item
-        todo += [item.__cause__, item.__context__, getattr(item, "reason", None)]
-        todo += [argument for argument in item.args if isinstance(argument, BaseException)]
+        todo += [item.__cause__, item.__context__]
+        # An ssl.SSLError's `reason` is a text.
+        wrapped = (getattr(item, "reason", None), *item.args)
+        todo += [inside for inside in wrapped if isinstance(inside, BaseException)]
 
 
 def retry_after(answer: Answer) -> float | None:
-    """The seconds that `Retry-After` asks for, given as seconds or as a date; None where it says nothing usable."""
+    """The seconds that `Retry-After` asks for, given as seconds or as a date; None where it says nothing usable.
+
+    More than a day is a day: nobody means that, and a remote may not silence us for ever.
+    """
     text = answer.headers.get("retry-after", "").strip()
-    if text.isdecimal():
-        return float(text)
+    if text.isascii() and text.isdecimal():
+        return min(LONGEST_PAUSE, float(text))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+        seconds = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError, TypeError, IndexError):  # all of these, for one garbage or another
         return None
-    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    return min(LONGEST_PAUSE, max(0.0, seconds))
 
 
 def same_host(one: str, other: str) -> bool:
     """Whether two URLs lead to the same scheme, host and port, so that credentials for one may go to the other."""
-    ours, theirs = urlsplit(one), urlsplit(other)
-    return (ours.scheme, ours.hostname, ours.port) == (theirs.scheme, theirs.hostname, theirs.port)
+    try:
+        return _place(one) == _place(other)
+    except ValueError:  # one of them is none
+        return False
+
+
+def _place(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 class _TooLarge(Exception):
@@ -300,6 +320,7 @@ def _bounded(response: requests.Response, most: int) -> Iterator[bytes]:
 class _Call:
     until: float
     sock: socket.socket | None = None
+    sent: bool = False
     late: bool = False
 
 
@@ -315,8 +336,7 @@ class _Watcher:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def over(self, seconds: float) -> Iterator[_Call]:
-        call = _Call(time.monotonic() + seconds)
+    def over(self, call: _Call) -> Iterator[None]:
         self._here.call = call
         with self._lock:
             self._calls.add(call)
@@ -324,17 +344,17 @@ class _Watcher:
                 self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
                 self._thread.start()
         try:
-            yield call
+            yield
         finally:
             self._here.call = None
             with self._lock:
                 self._calls.discard(call)
 
-    def note(self, sock: socket.socket | None) -> None:
+    def note(self, sock: socket.socket | None, *, sent: bool = False) -> None:
         """Tells which socket this thread's call uses. The connection itself forgets it before the body is read."""
         call: _Call | None = getattr(self._here, "call", None)
         if call is not None and sock is not None:
-            call.sock = sock
+            call.sock, call.sent = sock, call.sent or sent
 
     def _watch(self) -> None:
         idle = 0
@@ -376,7 +396,7 @@ class _WatchedHttps(urllib3.connection.HTTPSConnection):
         _WATCHER.note(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _WATCHER.note(self.sock)
+        _WATCHER.note(self.sock, sent=True)  # urllib3 has shaken hands before
         super().request(*args, **kwargs)
 
 

@@ -72,12 +72,7 @@ def value(element: Element) -> Any:
         return text(element)
     if all(re.fullmatch(r"key_\d+", tag(part)) for part in element):
         return [value(part) for part in element]
-    found: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     for part in element:
-        name = tag(part)
-        if name in found:
-            before = found[name]
-            found[name] = [*before, value(part)] if isinstance(before, list) else [before, value(part)]
-        else:
-            found[name] = value(part)
-    return found
+        found.setdefault(tag(part), []).append(value(part))
+    return {name: parts[0] if len(parts) == 1 else parts for name, parts in found.items()}
