@@ -63,6 +63,7 @@ class XspPortal:
         self._window = window
         self._zone = zone
         self._now = now
+        self._last: dict[str, Listed] = {}  # the last listing: a row that came again as it was isn't marked anew
 
     # --- source -----------------------------------------------------------------------------------------------
 
@@ -75,9 +76,10 @@ class XspPortal:
         today = self._now().astimezone(self._zone).date()
         start, deep = self._start(cursor, oldest_open, today)
         rows = self._client.orders(start)
-        listed = [_listed(row) for row in rows]
+        listed = [self._listed(row) for row in rows]
         good = tuple(row for row in listed if isinstance(row, Listed))
         broken = tuple(row for row in listed if isinstance(row, Broken))
+        self._last = {row.external_id: row for row in good}
         position = self._position(cursor, good, start, today)
         reread = today.isoformat() if deep else cursor.reread_on
         warning = (
@@ -87,6 +89,10 @@ class XspPortal:
         )
         return Page(good, broken, Cursor(position, reread), warning)
 
+    def _listed(self, row: Row) -> Listed | Broken:
+        before = self._last.get(row.id or "")
+        return before if before is not None and before.head == row.fields else _listed(row)
+
     def _start(self, cursor: Cursor, oldest_open: datetime | None, today: date) -> tuple[date, bool]:
         """The first day to list, and whether this is the day's deep re-read, which reaches back to each open order."""
         deepest = today - timedelta(days=self._window.rescan)
@@ -94,8 +100,8 @@ class XspPortal:
         deep = cursor.reread_on != today.isoformat()
         if position is None:
             start = self._window.since or deepest
-        else:
-            start = position - timedelta(days=self._window.overlap)
+        else:  # one of the future was written with a wrong clock, or for an order dated so: it may hide nothing
+            start = min(position, today) - timedelta(days=self._window.overlap)
             if deep:
                 oldest = oldest_open.astimezone(self._zone).date() if oldest_open is not None else today
                 start = min(start, deepest, oldest - timedelta(days=self._window.overlap))
@@ -103,9 +109,9 @@ class XspPortal:
 
     def _position(self, cursor: Cursor, rows: tuple[Listed, ...], start: date, today: date) -> str:
         newest = max((day for row in rows if (day := _day(row.head.get("date"))) is not None), default=start)
-        newest = min(newest, today + timedelta(days=1))  # an order dated next year doesn't close this one
         before = _day(cursor.position)
-        return (newest if before is None else max(before, newest)).isoformat()
+        furthest = newest if before is None else max(before, newest)
+        return min(furthest, today + timedelta(days=1)).isoformat()  # one dated next year doesn't close this one
 
     def read(self, order: Order) -> Observation:
         """The order's details, its customer and its status (sections 6.2 and 6.3).
@@ -123,6 +129,7 @@ class XspPortal:
             if customer_id:
                 found = self._client.customer_info(customer_id)
                 customer, data = found.customer, data | dict(found.data)
+            explained = order.state is State.NEW and status == State.WAITING and self._explained(order)
         except Rejected as refusal:
             raise Unreadable(self.name, refusal.operation, refusal.cause) from None
         details = {"head": dict(head), "order": dict(info.order), "customer": dict(customer), "data": data}
@@ -131,7 +138,7 @@ class XspPortal:
             service=_text(info.order.get("service")) or _text(head.get("service")),
             wish_at=self._wish(info.order, head),
             details=details,
-            explained=order.state is State.NEW and status == State.WAITING and self._explained(order),
+            explained=explained,
         )
 
     def _listed_status(self, order: Order) -> str:

@@ -6,14 +6,15 @@ Knows when, and nothing of what: a pass is the engine's.
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from threading import Event
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
-from syncer.engine import Engine
+from syncer.engine import Engine, troubles_told
 from syncer.telemetry import log
 
 LOOK_EVERY = 0.2
+STALLED = 2.0  # seconds that a pass may be late before the scheduler is helped
 WORK_EVERY = timedelta(seconds=5)  # due work is looked for this often, whatever the polls do
 ERASE_EVERY = timedelta(hours=24)
 
@@ -21,33 +22,64 @@ ERASE_EVERY = timedelta(hours=24)
 def serve(engine: Engine, every: Mapping[str, timedelta], erase_after: timedelta) -> None:
     """Runs passes until `engine.stop()`: each source at its own interval, and due work in between.
 
-    One job runs them all, so that no two passes meet; a late pass runs once, and is never dropped.
+    One job runs them all, so that no two passes meet; a late pass runs once, and is never dropped. A pass that fails
+    is said in the log, and the next one tries again.
     """
-    rota = Rota(every)
-    failed = Event()
-
-    def work() -> None:
-        try:
-            engine.run_pass(sources=rota.due(time.monotonic()))
-            if rota.erasing(time.monotonic()):
-                engine.room.store.erase(engine.room.now() - erase_after)
-        except BaseException:
-            failed.set()
-            raise
-
+    passes = Passes(engine, Rota(every), erase_after)
+    tick = min([WORK_EVERY, *every.values()])
     scheduler = BackgroundScheduler(timezone=UTC)
-    tick = min([WORK_EVERY, *every.values()]).total_seconds()
-    scheduler.add_job(
-        work, "interval", seconds=tick, max_instances=1, coalesce=True, misfire_grace_time=None,
+    job = scheduler.add_job(
+        passes.run, Steady(tick), max_instances=1, coalesce=True, misfire_grace_time=None,
         next_run_time=datetime.now(UTC),
     )  # fmt: skip
     log().info("service.started", sources=list(every))
     scheduler.start()
-    while not engine.stopped and not failed.is_set():
+    while not engine.stopped and passes.failure is None:
         time.sleep(LOOK_EVERY)
+        if passes.idle_since is not None and time.monotonic() - passes.idle_since > tick.total_seconds() + STALLED:
+            job.modify(next_run_time=datetime.now(UTC))  # the wall clock was set back
     engine.stop()
     scheduler.shutdown(wait=True)
     log().info("service.stopped")
+    if passes.failure is not None:
+        raise passes.failure
+
+
+class Steady(BaseTrigger):  # type: ignore[misc] # apscheduler has no types
+    """Every so often, counted from now: what a clock that is set forward skips is not made up for."""
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """As APScheduler asks it."""
+        return now + self._every
+
+
+class Passes:
+    """One pass after the other. `idle_since` is monotonic, None while one runs; `failure` ends the service."""
+
+    def __init__(self, engine: Engine, rota: "Rota", erase_after: timedelta) -> None:
+        self._engine = engine
+        self._rota = rota
+        self._erase_after = erase_after
+        self.idle_since: float | None = time.monotonic()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """One pass, and once a day the erasure."""
+        if self._engine.stopped:
+            return
+        self.idle_since = None
+        try:
+            with troubles_told():
+                self._engine.run_pass(sources=self._rota.due(time.monotonic()))
+                if self._rota.erasing(time.monotonic()):
+                    self._engine.room.store.erase(self._engine.room.now() - self._erase_after)
+        except BaseException as end:  # noqa: BLE001 - APScheduler would swallow it
+            self.failure = end
+        finally:
+            self.idle_since = time.monotonic()
 
 
 class Rota:

@@ -253,7 +253,8 @@ def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    for name in ("urllib3", "requests", "charset_normalizer"):  # they log URLs, which hold secrets
+    # The first three log URLs, which hold secrets; the last says for each tick that a long pass goes on.
+    for name in ("urllib3", "requests", "charset_normalizer", "apscheduler"):
         library = logging.getLogger(name)
         library.handlers = [logging.NullHandler()]
         library.propagate = False

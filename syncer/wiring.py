@@ -169,6 +169,7 @@ def engine_of(
     sinks = dict(remotes.sinks)
     if rehearse is not None:
         sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}
-    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store), redactor, now)
+    every = {name: remote.poll_every for name, remote in config.remotes.items() if hasattr(remote, "poll_every")}
+    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now)
     workers = min(16, sum(getattr(remote, "parallel", 1) for remote in config.remotes.values()) or 1)
     return Engine(room, rules_of(config), workers=workers, calls=lambda: remotes.counter.calls, progress=progress)

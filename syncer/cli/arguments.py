@@ -113,10 +113,10 @@ def _add_acting(commands: Any) -> None:
     ):
         _command(commands, name, "acting", text).add_argument("order", metavar="ORDER")
     demo = _command(commands, "demo", "showing", "a day's orders and troubles against simulated remotes")
-    demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the store and the journal in DIR")
+    demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the store, the log and the journal in DIR")
     simulate = _command(commands, "simulate", "showing", "the simulated remotes alone, for trying a configuration")
-    simulate.add_argument("--port", type=_count, default=9000, help="default: 9000")
-    simulate.add_argument("--empty", action="store_true", help="begin without orders")
+    simulate.add_argument("--port", type=_count, default=9000, metavar="N", help="default: 9000; 0: any free one")
+    simulate.add_argument("--empty", action="store_true", help="without orders: add them by POST /_control/call")
 
 
 def _count(text: str) -> int:

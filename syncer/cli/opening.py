@@ -8,7 +8,7 @@ from typing import TextIO
 
 from syncer.config import Config, load
 from syncer.errors import ConfigError, Problem
-from syncer.store import Store
+from syncer.store import Store, with_password
 from syncer.telemetry import Redactor, configure
 
 PLACES = (Path("syncer.toml"), Path("/etc/syncer/syncer.toml"))
@@ -42,10 +42,7 @@ def store_url(config: Config) -> str:
     """The store's URL, with its password."""
     if config.store.password is None:
         return config.store.url
-    from sqlalchemy.engine import make_url
-
-    url = make_url(config.store.url).set(password=config.store.password.get_secret_value())
-    return url.render_as_string(hide_password=False)
+    return with_password(config.store.url, config.store.password.get_secret_value())
 
 
 def reading_store(config: Config) -> Store:

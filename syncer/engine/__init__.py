@@ -4,10 +4,23 @@ The two protocols that a remote system is made to fit live here. No remote is kn
 the store's verbs.
 """
 
+from syncer.engine.bugs import troubles_told
 from syncer.engine.health import Health
 from syncer.engine.passes import Engine, Progress, Summary
 from syncer.engine.protocols import Follower, Sink, Source
 from syncer.engine.rehearsal import Rehearsal
 from syncer.engine.steps import Room, Tally
 
-__all__ = ["Engine", "Follower", "Health", "Progress", "Rehearsal", "Room", "Sink", "Source", "Summary", "Tally"]
+__all__ = [
+    "Engine",
+    "Follower",
+    "Health",
+    "Progress",
+    "Rehearsal",
+    "Room",
+    "Sink",
+    "Source",
+    "Summary",
+    "Tally",
+    "troubles_told",
+]

@@ -1,6 +1,7 @@
 """Which remotes may be called now. An outage is said once when it begins and once when it ends."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from syncer.store import RemoteHealth, Store
 from syncer.telemetry import log
 
 BACK_OFF = wait_exponential_jitter(multiplier=5, max=300, jitter=2)
+SOON = timedelta(seconds=8)  # and a poll interval: no longer, so that an outage's end is seen in time
 
 
 @dataclass(slots=True)
@@ -24,10 +26,14 @@ class _State:
 
 
 class Health:
-    """The health of each remote, kept in the store for `status` and for the next process."""
+    """The health of each remote, kept in the store for `status` and for the next process.
 
-    def __init__(self, store: Store) -> None:
+    `every` is how often each remote is asked: our own waits are not much longer.
+    """
+
+    def __init__(self, store: Store, every: Mapping[str, timedelta] | None = None) -> None:
         self._store = store
+        self._every = dict(every or {})
         self._lock = threading.Lock()
         self._states = {name: _known(health) for name, health in store.remotes().items()}
 
@@ -64,11 +70,13 @@ class Health:
                 self._states[name].denied, self._states[name].wait_until = False, None
 
     def well(self, name: str, now: datetime) -> None:
-        """A call was answered."""
+        """A call was answered. One that began before we were told to stay away doesn't take that back."""
         with self._lock:
             state = self._states.get(name)
             if state is not None and state.up:
                 state.failures = 0
+                return
+            if state is not None and (state.denied or (state.asked_until is not None and state.asked_until > now)):
                 return
             self._states[name] = _State(up=True, since=now)
         self._store.note_remote(name, up=True, since=now)  # without our lock: the store's holders ask `open`
@@ -86,8 +94,8 @@ class Health:
             state.denied = isinstance(error, AccessDenied)
             asked = error.retry_after if isinstance(error, Unavailable) else None
             if asked is not None:
-                state.asked_until = now + timedelta(seconds=asked)
-            state.wait_until = now + timedelta(seconds=_back_off(state.failures))
+                state.asked_until = max(now + timedelta(seconds=asked), state.asked_until or now)
+            state.wait_until = now + min(_back_off(state.failures), self._longest(name))
             worth_noting = began or asked is not None or state.denied != denied_before
             since, until = state.since, state.asked_until
         if worth_noting:
@@ -97,13 +105,16 @@ class Health:
         elif began:
             log().warning("remote.down", remote=name, cause=cause)
 
+    def _longest(self, name: str) -> timedelta:
+        return self._every.get(name, timedelta.max - SOON) + SOON
+
 
 def _known(health: RemoteHealth) -> _State:
     return _State(up=health.up, since=health.since, asked_until=health.not_before)
 
 
-def _back_off(failures: int) -> float:
-    """Seconds to leave a remote alone after so many failures in a row."""
+def _back_off(failures: int) -> timedelta:
+    """How long to leave a remote alone after so many failures in a row."""
     attempt = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
     attempt.attempt_number = failures
-    return BACK_OFF(attempt)
+    return timedelta(seconds=BACK_OFF(attempt))

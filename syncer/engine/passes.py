@@ -12,10 +12,11 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from syncer.engine.bugs import place, story
 from syncer.engine.steps import Room, Steps, Tally
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import Accounting, Observation, Rules
-from syncer.store import Applied, Settled
+from syncer.store import Applied, Settled, StoreError
 from syncer.telemetry import log
 
 LINGER = 30.0  # seconds that one pass waits for a call of unknown outcome to become one that can be asked about
@@ -142,6 +143,11 @@ class Engine:
             except (Unavailable, AccessDenied, Unreadable, Rejected) as failure:
                 self._not_polled(name, failure, tally)
                 return None
+            except StoreError:
+                raise
+            except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
+                self._not_polled_for_a_bug(name, bug, tally)
+                return None
             room.health.well(name, room.now())
             if page.warning:
                 log().warning("portal.odd", text=page.warning)
@@ -154,6 +160,10 @@ class Engine:
         tally.problems[name] = cause
         self.room.health.ill(name, failure, cause, self.room.now())
 
+    def _not_polled_for_a_bug(self, name: str, bug: Exception, tally: Tally) -> None:
+        log().error("remote.bug", remote=name, bug=place(bug), traceback=story(bug))
+        tally.problems[name] = f"{name}: a bug in syncer, please report it with the log: {place(bug)}"
+
     def _listen(self, tally: Tally) -> Rules:
         """Where a network lists events, the orders that they speak of become due at once, and all others rarer."""
         terms = dict(self.rules.terms)
@@ -165,6 +175,11 @@ class Engine:
                 mentions = follower.poll(self.room.store.cursor(source))
             except (Unavailable, AccessDenied) as failure:
                 self._not_polled(name, failure, tally)
+                continue
+            except StoreError:
+                raise
+            except Exception as bug:  # noqa: BLE001 - as above
+                self._not_polled_for_a_bug(name, bug, tally)
                 continue
             if mentions is not None:
                 self.room.store.rouse(name, mentions, source, self.room.now())

@@ -15,7 +15,7 @@ class Source(Protocol):
     name: str
 
     def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
-        """What is listed since the cursor; `oldest_open` is when the oldest order that hasn't ended was first seen."""
+        """What is listed since the cursor; `oldest_open` is how old the oldest order is that hasn't ended."""
         ...
 
     def read(self, order: Order) -> Observation:

@@ -4,7 +4,6 @@ Every call that changes something is begun in the store first; every outcome is 
 stays its own.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 
 from structlog.contextvars import bound_contextvars
 
+from syncer.engine.bugs import place, story
 from syncer.engine.health import Health
 from syncer.engine.protocols import Follower, Sink, Source
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
@@ -44,6 +44,7 @@ from syncer.telemetry import Redactor, log
 
 MOST_STEPS = 40  # of one order in one go; a plain one takes about eight
 MOST_TRIES = 2  # of one call in one go
+BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
 At = tuple[Order, Intent | None, bool]  # an order, its open intent, and whether that was begun just now
 REFUSALS = (TellRefused, MessageRefused, Refused, WithdrawRefused, Held, Moved)
@@ -102,13 +103,18 @@ class Steps:
                 self._broke(name, bug)
 
     def _broke(self, name: str, bug: Exception) -> None:
-        loaded = self._room.store.load(name)
-        details = loaded[0].details if loaded else {}
-        story = self._room.redactor.scrub("".join(traceback.format_exception(bug)), details)
-        log().error("order.bug", traceback=story)
-        what = self._room.redactor.scrub(f"{type(bug).__name__}: {bug}"[:200], details)
-        cause = f"a bug in syncer, please report it with the log: {what}"
-        self._tally.note(self._room.store.apply(name, Broke(cause), self._room.now(), self._rules))
+        log().error("order.bug", bug=place(bug), traceback=story(bug))
+        cause = f"a bug in syncer, please report it with the log: {place(bug)}"
+        now = self._room.now()
+        try:
+            self._tally.note(self._room.store.apply(name, Broke(cause), now, self._rules))
+        except StoreError:
+            raise
+        except Exception as worse:  # noqa: BLE001 - its row can't be read: it is left alone, and the others go on
+            log().error("order.broken", bug=place(worse), traceback=story(worse))
+            self._tally.blocked.add(name)
+            self._tally.problems[name] = f"{name}: can't be read from the store ({place(worse)})"
+            self._room.store.wait(name, now + BROKEN_AGAIN, now)
 
 
 class _Walk:
@@ -130,6 +136,10 @@ class _Walk:
             step = plan(order, intent, self._room.now(), self._rules)
             if begun and intent is not None:
                 step = Next(Act.SEND, "begun", None, intent)
+            gone = self._gone(step, order)
+            if gone is not None:
+                self._apply(order, Broke(f"{gone} is not in the configuration any more: put it back, then retry"))
+                return
             at = self._take(step, order, begun=begun)
         log().warning("order.restless", steps=MOST_STEPS)
         self._room.store.wait(name, self._room.now() + AGAIN, self._room.now())
@@ -166,6 +176,12 @@ class _Walk:
             self._trouble(f"{order.name}: {target} is not configured any more: configure it, or end the order by hand")
             return False
         return self._room.health.open(target, self._room.now())
+
+    def _gone(self, step: Next, order: Order) -> str | None:
+        """The remote that the step is about, where the configuration has it no longer."""
+        target, room = _target(step, order), self._room
+        parts = {Act.LOOK: room.sources, Act.FOLLOW: room.followers}
+        return target if target is not None and target not in parts.get(step.act, room.sinks) else None
 
     def _once(self, what: tuple[str, Act]) -> bool:
         self._tries[what] += 1

@@ -142,11 +142,12 @@ class OnApiFulfilment:
             if item.operation in {None, "ACTIVATE"} and item.service in {None, service}
         ]
         mine = [item for item in orders if _mine(item, stem) and self._counts(item, intent, order)]
+        if not mine:
+            told = self._told_of(access, service)
+            mine = [item for item in told if _mine(item, stem) and self._counts(item, intent, order)]
+            orders += told
         if mine:
             return Found(_progress(min(mine, key=_rank)))
-        told = self._told_of(access, intent, order)
-        if told is not None:
-            return Found(_progress(told))
         subscriptions = self._client.subscriptions(access)
         held = [item for item in subscriptions or [] if item.service == service]
         active = next((item for item in held if _mine(item, stem)), None)
@@ -159,20 +160,17 @@ class OnApiFulfilment:
             return CannotTell(f"it doesn't show our subscriptions; {look}")
         return Absent()
 
-    def _told_of(self, access: str, intent: Intent, order: Order) -> NetworkOrder | None:
-        """An order of ours out of the network's events, where it has them.
+    def _told_of(self, access: str, service: str) -> list[NetworkOrder]:
+        """The orders of a service on an access out of the network's events, where it has them.
 
         A network may list unfinished orders alone (section 11), and one that failed leaves no subscription.
         """
         if "orderevents" not in self._client.abilities().urls:
-            return None
-        service = intent.payload["service"]
+            return []
         told = [at for _, at in self._client.events(None) if at.access == access and at.service == service]
-        for path in dict.fromkeys(at.path for at in reversed(told) if at.path):
-            at = self._client.order(path)
-            if at is not None and _mine(at, intent.payload["stem"]) and self._counts(at, intent, order):
-                return at
-        return None
+        paths = dict.fromkeys(at.path for at in reversed(told) if at.path)
+        found = [self._client.order(path) for path in paths]
+        return [at for at in found if at is not None and at.operation in {None, "ACTIVATE"}]
 
     def _counts(self, item: NetworkOrder, intent: Intent, order: Order) -> bool:
         """A failure of an earlier round says nothing about this one, unless we have forgotten which round it is."""
@@ -198,7 +196,12 @@ class OnApiFulfilment:
     def _known(self, order: Order) -> NetworkOrder | None:
         if order.fulfilment_ref is None:
             raise Rejected(self.name, "orders.get", "the network's number of the order is not known here")
-        return self._client.order(order.fulfilment_ref)
+        return self._about(order, self._client.order(order.fulfilment_ref))
+
+    def _about(self, order: Order, at: NetworkOrder | None) -> NetworkOrder | None:
+        if at is not None and at.reference is not None and not is_ours(at.reference, order.reference):
+            raise Unreadable(self.name, "orders.get", "the answer is about another order")
+        return at
 
     # --- source -----------------------------------------------------------------------------------------------
 
@@ -226,14 +229,10 @@ class OnApiFulfilment:
         if order.fulfilment_ref is None:
             raise Unreadable(self.name, "orders.get", "the network's number of the order is not known here")
         try:
-            at = self._client.order(order.fulfilment_ref)
+            at = self._about(order, self._client.order(order.fulfilment_ref))
+            return self._after_it_went(order) if at is None else _progress(at)
         except Rejected as refusal:
             raise Unreadable(self.name, refusal.operation, refusal.cause) from None
-        if at is not None:
-            if at.reference is not None and not is_ours(at.reference, order.reference):
-                raise Unreadable(self.name, "orders.get", "the answer is about another order")
-            return _progress(at)
-        return self._after_it_went(order)
 
     def _after_it_went(self, order: Order) -> Observation:
         """Finished orders may be forgotten; the subscription then tells (section 11)."""

@@ -565,6 +565,10 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Broke: _row(Rule(_broke), new=Rule(_broke), ended=Rule(_broke)),
     Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W, _D, _C)),
     NotDone: _row(Rule(_not_done), ended=Rule(_not_done)),
-    DeliveredByHand: _row(_rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=_rule(_ended_by_hand, _D, _C)),
-    CancelledByHand: _row(_rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=_rule(_ended_by_hand, _D, _C)),
+    DeliveredByHand: _row(
+        _rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=_rule(_ended_by_hand, _D, _C)
+    ),
+    CancelledByHand: _row(
+        _rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=_rule(_ended_by_hand, _D, _C)
+    ),
 }

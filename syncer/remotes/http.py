@@ -176,7 +176,7 @@ class Http:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session()
             session.trust_env = False  # no ~/.netrc in place of our credentials, no proxy from the environment
             session.auth = self._auth  # type: ignore[assignment] # bytes, so that it goes out as UTF-8
             session.headers["User-Agent"] = "syncer"
@@ -213,6 +213,15 @@ class Http:
         if safe:
             return Unavailable(self.remote, operation, f"HTTP {status}", retry_after=retry_after(answer))
         return Uncertain(self.remote, operation, f"HTTP {status}")
+
+
+class _Session(requests.Session):
+    """One that looks at no redirect. Even where none is to be followed, requests parses where it leads, which a hostile
+    address breaks, and reads the whole of its body, which nothing bounds.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the base's signature
+        return None
 
 
 def _basic(auth: tuple[str, str] | None) -> list[bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from syncer.errors import Rejected, RemoteError, Unavailable, Uncertain, Unreadable
+from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
 from syncer.remotes.http import Answer, Http, same_host
 
 ID = re.compile(r"[-0-9a-zA-Z.]{1,36}")  # on_api.md, section 2
@@ -105,7 +105,7 @@ class OnApi:
         urls: dict[str, str] = {}
         unsupported: set[str] = set()
         for entry in entries:
-            if not isinstance(entry, dict) or entry.get("version") not in {None, self._version}:
+            if not isinstance(entry, dict) or str(entry.get("version") or self._version) != self._version:
                 continue
             name = str(entry.get("name", "")).lower()
             url = self._address(entry.get("endpoint"))
@@ -134,7 +134,9 @@ class OnApi:
         """
         if not isinstance(endpoint, str) or not endpoint:
             return None
-        url = urljoin(self._base, endpoint)
+        url = _joined(self._base, endpoint)
+        if url is None:
+            return None
         if not same_host(url, self._base):
             return url if urlsplit(url).hostname in self._hosts and url.startswith("https:") else None
         _, found, tail = urlsplit(url).path.partition(f"/{self._version}/")
@@ -145,12 +147,16 @@ class OnApi:
             return urljoin(self._base, self._paths[name])
         return self.abilities().urls.get(name) or self._base + DEFAULT_PATHS[name]
 
+    def _below(self, name: str, key: str) -> str:
+        """One object of an endpoint, whose address may have been told without a slash at its end (section 1)."""
+        return f"{self._url(name).rstrip('/')}/{key}"
+
     # --- accesses and services --------------------------------------------------------------------------------
 
     def services(self, access: str) -> list[str] | None:
         """The names of the services that an access is offered (section 4); None where that can't be told. Safe."""
         name = "services" if self._version == "2.6" else "accesses"
-        found = self._object("accesses.get", f"{self._url(name)}{access}")
+        found = self._object("accesses.get", self._below(name, access))
         offers = None if found is None else found.get("services")
         if not isinstance(offers, list):
             return None
@@ -160,18 +166,20 @@ class OnApi:
     def subscriptions(self, access: str) -> list[Subscription] | None:
         """Our subscriptions on an access; None where the network doesn't show them. Safe."""
         if self._version != "2.6":
-            found = self._object("accesses.get", f"{self._url('accesses')}{access}")
+            found = self._object("accesses.get", self._below("accesses", access))
             inside = None if found is None else found.get("subscriptions")
             if isinstance(inside, list):
                 return [_subscription(item, access) for item in inside if isinstance(item, dict)]
-        tail = access if self._version == "2.6" else ""
-        answer = self._get("subscriptions.list", f"{self._url('subscriptions')}{tail}")
+        url = self._below("subscriptions", access) if self._version == "2.6" else self._url("subscriptions")
+        answer = self._get("subscriptions.list", url)
         if answer.status == 404:
             return []
         if answer.status != 200:
             return None
         items = _flat(self._read("subscriptions.list", answer))
-        return [item for item in items if item.access == access]
+        if items is None:
+            raise Unreadable(self._http.remote, "subscriptions.list", "the answer is no list", raw=answer.text)
+        return [item for item in items if item.access in {None, access}]
 
     # --- orders -----------------------------------------------------------------------------------------------
 
@@ -182,15 +190,24 @@ class OnApi:
             return []
         self._refuse("orders.list", answer)
         found = self._read("orders.list", answer)
-        if not isinstance(found, list):
-            raise Unreadable(self._http.remote, "orders.list", "the answer is no list", raw=answer.text)
-        orders = [_order(item) for item in found if isinstance(item, dict)]
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise Unreadable(self._http.remote, "orders.list", "the answer is no list of orders", raw=answer.text)
+        orders = [_order(item) for item in found]
         return [order for order in orders if order.access in {None, access}]
 
     def order(self, ref: str) -> NetworkOrder | None:
-        """One order, by its id or path; None where the network doesn't know it. Safe."""
+        """One order, by its id or path; None where the network doesn't know it. Safe.
+
+        Raises:
+            Unreadable: the answer can't be read, or is about another order.
+        """
         found = self._object("orders.get", self._order_url(ref))
-        return None if found is None else _order(found, ref)
+        if found is None:
+            return None
+        order = _order(found, ref)
+        if ID.fullmatch(ref) and order.order_id != ref:
+            raise Unreadable(self._http.remote, "orders.get", "the answer is about another order")
+        return order
 
     def activate(self, body: Mapping[str, Any]) -> NetworkOrder:
         """Orders a service on an access (section 5). Not safe.
@@ -203,23 +220,32 @@ class OnApi:
         operation = "orders.create"
         asked = {"operation": "ACTIVATE", **body}
         answer = self._http.call(operation, "POST", self._url("orders"), safe=False, json=asked)
-        self._refuse(operation, answer)
+        self._refuse(operation, answer, safe=False)
         found = self._read(operation, answer, safe=False)
         if not isinstance(found, dict):
             raise Uncertain(self._http.remote, operation, "the answer is no order")
-        order = _order(found, created=answer.status == 201)
-        if order.ref is None and answer.headers.get("location"):
-            return _order(found | {"path": answer.headers["location"]}, created=order.created)
+        created = answer.status in {201, 202}
+        order = _order(found, created=created)
+        location = _joined(self._url("orders"), answer.headers.get("location", ""))
+        if order.ref is None and "location" in answer.headers and location is not None:
+            path = urlsplit(location).path if same_host(location, self._base) else location
+            return _order(found | {"path": path}, created=created)
         return order
 
     def cancel(self, ref: str) -> None:
         """Withdraws an order, which the network allows while it is RECEIVED (section 5.1). Not safe.
 
         Raises:
-            Rejected: it is too late, or the order is not known .
+            Rejected: it is too late, or the order is not known. A 403 may mean that too (section 11).
         """
-        answer = self._http.call("orders.cancel", "DELETE", self._order_url(ref), safe=False)
-        self._refuse("orders.cancel", answer)
+        operation = "orders.cancel"
+        try:
+            answer = self._http.call(operation, "DELETE", self._order_url(ref), safe=False)
+        except AccessDenied as denied:
+            if denied.cause != "HTTP 403":
+                raise
+            raise Rejected(self._http.remote, operation, denied.cause) from None
+        self._refuse(operation, answer, safe=False)
 
     def events(self, since: str | None) -> list[tuple[str, NetworkOrder]]:
         """What happened to our orders since an event: (event, order as far as it is told), oldest first. Safe.
@@ -239,7 +265,7 @@ class OnApi:
 
     def _order_url(self, ref: str) -> str:
         if ID.fullmatch(ref):
-            return self._url("orders") + ref
+            return self._below("orders", ref)
         url = self._address(ref)
         if url is None:
             raise Rejected(self._http.remote, "orders.get", "the order's path leads to another host")
@@ -252,8 +278,8 @@ class OnApi:
         answer = self._http.call(operation, "GET", url, safe=True, params=params)
         location = answer.headers.get("location")
         if answer.status in {301, 302, 307, 308} and location:
-            target = urljoin(url, location)
-            if same_host(target, url):
+            target = _joined(url, location)
+            if target is not None and same_host(target, url):
                 answer = self._http.call(operation, "GET", target, safe=True, params=None if "?" in target else params)
         return answer
 
@@ -269,10 +295,12 @@ class OnApi:
             return found
         raise Unreadable(self._http.remote, operation, "the answer is no object", raw=answer.text)
 
-    def _refuse(self, operation: str, answer: Answer) -> None:
+    def _refuse(self, operation: str, answer: Answer, *, safe: bool = True) -> None:
         if 300 <= answer.status < 400:
             what = f"HTTP {answer.status} leads elsewhere: see its url and paths"
-            raise Unavailable(self._http.remote, operation, what)
+            if safe or answer.status in {301, 307, 308}:  # these say that it was not done here; 303 says that it was
+                raise Unavailable(self._http.remote, operation, what)
+            raise Uncertain(self._http.remote, operation, what)
         if answer.status >= 400:
             raise Rejected(self._http.remote, operation, _cause(answer))
 
@@ -287,6 +315,14 @@ class OnApi:
         if safe:
             return Unreadable(self._http.remote, operation, what, raw=answer.text)
         return Uncertain(self._http.remote, operation, what)
+
+
+def _joined(base: str, address: str) -> str | None:
+    """An address that may be relative, as a whole one; None where it is none."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return None
 
 
 def _json(answer: Answer) -> Any:
@@ -348,13 +384,14 @@ def _subscription(item: Mapping[str, Any], access: str | None) -> Subscription:
     )
 
 
-def _flat(found: Any) -> list[Subscription]:
-    """Subscriptions as a flat list, or grouped by access as in 2.6 (section 4.1)."""
-    groups = found if isinstance(found, list) else [found]
+def _flat(found: Any) -> list[Subscription] | None:
+    """Subscriptions as a flat list, or grouped by access as in 2.6 (section 4.1); None where it is neither."""
+    if isinstance(found, dict) and not isinstance(found.get("subscriptions"), list):
+        return None
     flat: list[Subscription] = []
-    for item in groups:
+    for item in found if isinstance(found, list) else [found]:
         if not isinstance(item, dict):
-            continue
+            return None
         inside = item.get("subscriptions")
         if isinstance(inside, list):
             flat += [_subscription(part, _text(item, "accessId")) for part in inside if isinstance(part, dict)]

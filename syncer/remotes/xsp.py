@@ -24,10 +24,16 @@ LOGIN_WORDS = re.compile(
     r"log(ged)?[ -]?in|hash|session|expired|authenti|authori[sz]|credential|password|behörig|inlogg|utgång|logga in",
     re.IGNORECASE,
 )
-NOTHING_WORDS = re.compile(
-    r"\b(no|inga|inget|0)\b.{0,20}\b(orders?|ordrar|posts?|poster|hits?|results?|träff)", re.IGNORECASE
+NOTHING_WORDS = re.compile(  # and nothing between: "no access to orders" is no empty list
+    r"\b(no|inga|0)( new| nya| matching)? "
+    r"(orders?|ordrar|customers?|kunder|posts?|poster|hits?|results?|träff(ar)?)\b",
+    re.IGNORECASE,
 )
 ID = re.compile(r"[0-9A-Za-z._-]{1,36}")
+METHODS = frozenset(
+    {"api_login", "orders", "order_info", "customers", "customer_info", "set_status", "order_log", "add_message"}
+)
+VERDICTS = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +118,18 @@ class Xsp:
             Unreadable: nothing in the answer can be used, or it is about another order.
         """
         found = self._details("order_info", order_id)
-        if found.order.get("id", order_id) != order_id:
-            raise Unreadable(self._http.remote, "order_info", "the answer is about another order")
+        self._check_about("order", found.order, order_id)
         return found
 
     def customer_info(self, customer_id: str) -> Details:
-        """A customer (section 6.3). Safe."""
-        return self._details("customer_info", customer_id)
+        """A customer (section 6.3). Safe.
+
+        Raises:
+            Unreadable: nothing in the answer can be used, or it is about another customer.
+        """
+        found = self._details("customer_info", customer_id)
+        self._check_about("customer", found.customer, customer_id)
+        return found
 
     def set_status(self, order_id: str, status: str) -> str:
         """Writes an order's status (section 6.5), and returns the portal's message. Not safe, though it is a GET."""
@@ -128,7 +139,7 @@ class Xsp:
     def order_log(self, order_id: str) -> Log:
         """An order's messages and status changes (section 6.6). Safe."""
         payload = self._ask("order_log", {"id": order_id}, safe=True)
-        texts = [text(element) for element in payload.iter() if text(element)]
+        texts = [text(element) for element in payload.iter() if text(element) and not _verdict(element)]
         return Log("\n".join(texts), len(texts))
 
     def add_message(self, order_id: str, message: str, kind: str) -> str:
@@ -150,7 +161,13 @@ class Xsp:
             if NOTHING_WORDS.search(refusal.cause):
                 return []
             raise
-        return [_row(element) for element in _items(payload, item)]
+        items = _items(payload, item)
+        if not items and any(len(element) for element in payload):
+            # Rows that aren't recognised are no empty list: the cursor must not pass them.
+            raise Unreadable(
+                self._http.remote, method, f"the answer holds no {item} that can be told", raw=_raw(payload)
+            )
+        return [_row(element) for element in items]
 
     def _details(self, method: str, key: str) -> Details:
         payload = self._ask(method, {"id": key}, safe=True)
@@ -159,6 +176,10 @@ class Xsp:
         if not (found.order or found.customer):
             raise Unreadable(self._http.remote, method, f"the answer holds no {main}", raw=_raw(payload))
         return found
+
+    def _check_about(self, main: str, found: Mapping[str, Any], key: str) -> None:
+        if found.get("id", key) != key:
+            raise Unreadable(self._http.remote, f"{main}_info", f"the answer is about another {main}")
 
     def _ask(self, method: str, params: Mapping[str, str], *, safe: bool) -> Element:
         """One call with the hash, and once more with a new one where the failure looks like an expired hash."""
@@ -195,11 +216,14 @@ class Xsp:
         method = "api_login"
         asked = {"api_user": self._api_user, "api_key": self._api_key}
         answer = self._send(method, asked, safe=True, reveal=True)
+        if answer.status >= 400 and not _is_document(answer):  # some gateway's page, not the portal's word
+            raise Unavailable(self._http.remote, method, f"HTTP {answer.status}, and not in XML")
         try:
             payload = self._payload(method, answer, safe=True)
         except Rejected as refusal:
             hint = "see that api_user and api_key are right"
-            raise AccessDenied(self._http.remote, method, refusal.cause, hint) from None
+            cause = refusal.cause.replace(self._api_key, "[hidden]")  # a refusal may quote it
+            raise AccessDenied(self._http.remote, method, cause, hint) from None
         except Unreadable as failure:
             raise Unavailable(self._http.remote, method, failure.cause) from None
         found = text(child(payload, "hash_key"))
@@ -223,9 +247,8 @@ class Xsp:
             Unreadable, Uncertain: it is no answer of this API; which of the two depends on `safe`.
         """
         if 300 <= answer.status < 400:
-            raise self._strange(
-                method, f"HTTP {answer.status}: the address leads elsewhere, see its url", answer, safe=safe
-            )
+            what = f"HTTP {answer.status}: the address leads elsewhere, see its url"
+            raise self._strange(method, what, answer, safe=safe)
         try:
             root = _document(answer)
         except Malformed as malformed:
@@ -233,11 +256,11 @@ class Xsp:
                 raise Rejected(self._http.remote, method, f"HTTP {answer.status}") from None
             raise self._strange(method, str(malformed), answer, safe=safe) from None
         status, payload = _envelope(root, method)
-        if status == "success" and answer.status < 400:
+        if status == "success" and _of(root, method):  # it has the last word, whatever the HTTP code (section 4.1)
             return payload
-        if status is not None or answer.status >= 400:
+        if status != "success" and (status is not None or answer.status >= 400):
             raise Rejected(self._http.remote, method, _message(payload) or f"HTTP {answer.status}")
-        if not _expected(payload, root, method):
+        if not _of(root, method) or not _expected(payload, root, method):
             raise self._strange(method, "the answer is XML, but not of this method", answer, safe=safe)
         return payload
 
@@ -247,6 +270,14 @@ class Xsp:
         if 300 <= answer.status < 400:
             return Unavailable(self._http.remote, method, what)
         return Unreadable(self._http.remote, method, what, raw=answer.text)
+
+
+def _is_document(answer: Answer) -> bool:
+    try:
+        _document(answer)
+    except Malformed:
+        return False
+    return True
 
 
 def _document(answer: Answer) -> Element:
@@ -274,11 +305,21 @@ def _envelope(root: Element, method: str) -> tuple[str | None, Element]:
 ITEMS = {"orders": "order", "customers": "customer", "order_info": "order", "customer_info": "customer"}
 
 
+def _of(root: Element, method: str) -> bool:
+    """Whether a document isn't plainly another method's answer."""
+    return tag(root).lower() == method or tag(root).lower() not in METHODS
+
+
+def _verdict(element: Element) -> bool:
+    """Whether an element is an envelope's own status."""
+    return tag(element) == "status" and text(element).lower() in VERDICTS
+
+
 def _expected(payload: Element, root: Element, method: str) -> bool:
     """Whether an answer without a status has what this method answers (section 4.1)."""
     if method in {"orders", "customers"}:
-        empty = len(payload) == 0 and tag(payload) == "serviceguide"  # the sibling's root (section 6.1)
-        return empty or tag(payload) in {"response", method} or bool(_items(payload, ITEMS[method]))
+        named = method in {tag(root).lower(), tag(payload)} or child(root, method) is not None
+        return named or tag(root) == "serviceguide" or bool(_items(payload, ITEMS[method]))  # section 6.1
     if method == "api_login":
         return child(payload, "hash_key") is not None
     if method in {"set_status", "add_message"}:
@@ -296,7 +337,7 @@ def _items(payload: Element, name: str) -> list[Element]:
     for element in payload:
         is_item = tag(element) == name or re.fullmatch(r"key_\d+", tag(element)) is not None
         nested = [part for part in element if re.fullmatch(r"key_\d+", tag(part)) or tag(part) == name]
-        if nested and len(nested) == len(element):
+        if nested and (len(nested) == len(element) or not is_item):
             found += nested
         elif is_item:
             found.append(element)
@@ -316,7 +357,7 @@ def _sections(payload: Element, main: str) -> Details:
     for element in payload:
         if tag(element) in {"data", "customer", "order"} and tag(element) != main:
             sections[tag(element)] = _map(element)
-        elif not items and tag(element) not in {"message", "data", "code"}:
+        elif not items and tag(element) not in {"message", "data", "code"} and not _verdict(element):
             body[tag(element)] = value(element)
     for name in ("data", "customer"):
         inner = body.get(name)

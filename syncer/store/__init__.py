@@ -3,7 +3,7 @@
 Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
 """
 
-from syncer.store.connect import StoreBusy, StoreError
+from syncer.store.connect import StoreBusy, StoreError, with_password
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.verbs import Applied, Settled, Store
 
@@ -17,4 +17,5 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "with_password",
 ]

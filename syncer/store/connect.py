@@ -20,6 +20,12 @@ from syncer.errors import SyncerError
 REVISIONS = ("0001",)  # oldest first; the last is what this program needs
 SOUND_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL database that has two connections
 BUSY_MS = 10_000
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten, and not only forgotten
+)
 
 
 class StoreError(SyncerError):
@@ -39,6 +45,11 @@ def sqlite_driver() -> Any:
     return ours if ours.sqlite_version_info > sqlite3.sqlite_version_info else sqlite3
 
 
+def with_password(url: str, password: str) -> str:
+    """The URL with a password, as the store opens it."""
+    return make_url(url).set(password=password).render_as_string(hide_password=False)
+
+
 def sqlite_path(url: str) -> Path | None:
     """The database file of a SQLite URL; None for one in memory, or for another kind of database."""
     parsed = make_url(url)
@@ -50,8 +61,9 @@ def sqlite_path(url: str) -> Path | None:
 def connect(url: str) -> Engine:
     """An engine whose transactions begin at once for writers, and whose commits are on the disk when they return."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     options: dict[str, Any] = {"module": sqlite_driver(), "connect_args": {"check_same_thread": False}}
+    options["hide_parameters"] = True  # an error's text would show the people in them
     if sqlite_path(url) is None:
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
@@ -62,7 +74,7 @@ def connect(url: str) -> Engine:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={BUSY_MS}", *PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
 
 

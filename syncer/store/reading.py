@@ -4,10 +4,10 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, func, or_, select
+from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select
 
 from syncer.orders import Cursor, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
@@ -92,11 +92,17 @@ class Reading:
         return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])
 
     def oldest_open(self, portal: str) -> datetime | None:
-        """When the oldest order of a portal that hasn't ended was first seen."""
-        query = select(func.min(ORDERS.c.created_at)).where(ORDERS.c.portal == portal, ORDERS.c.ended_at.is_(None))
+        """When the oldest order of a portal that hasn't ended was first seen; or its date there, if that is earlier."""
+        dated = DETAILS.c.details["head"]["date"].as_string()
+        whole = case((dated.like("2___-__-__%"), dated))
+        query = (
+            select(func.min(ORDERS.c.created_at), func.min(whole))
+            .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
+            .where(ORDERS.c.portal == portal, ORDERS.c.ended_at.is_(None))
+        )
         with self._read() as tx:
-            found: datetime | None = tx.execute(query).scalar()
-        return found
+            found = tx.execute(query).one()
+        return min((at for at in (found[0], _day(found[1])) if at is not None), default=None)
 
     def due(self, now: datetime, *, once: bool = False) -> list[str]:
         """The names of the orders that something may be done about now, oldest first.
@@ -243,6 +249,14 @@ class Reading:
     def parked_names(self) -> list[str]:
         """The orders that a person is asked to look at."""
         return [order.name for order in reversed(self.orders(parked=True)) if order.park is not Park.UNCERTAIN]
+
+
+def _day(text: str | None) -> datetime | None:
+    """The beginning of the day that a portal's date names, or None."""
+    try:
+        return None if text is None else datetime.fromisoformat(text[:10]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 FAILURES = (

@@ -1,0 +1,308 @@
+"""One day of a service provider: a portal, two city networks and a courier under one host, with orders and troubles.
+
+`Day` builds it, `hours` makes happen what happens between the program's passes, and `judge` says whether the
+program did right, out of the simulators' own journal. How the program is run is not known here.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from syncer.simulators.courier import CourierSimulator
+from syncer.simulators.host import Fault, Host
+from syncer.simulators.judging import Case, Judge, Judgement, Seen
+from syncer.simulators.on_api import OnApiSimulator
+from syncer.simulators.plots import (
+    BROKEN_LINES,
+    MORNING,
+    NORD,
+    OFFERED,
+    POWER_CUT,
+    SERVICES,
+    SOMETIMES,
+    SOON,
+    SYD,
+    UNSEEN,
+    WISHES,
+    Plot,
+    person,
+)
+from syncer.simulators.wire import Reply, Request, Simulator
+from syncer.simulators.xsp import XspSimulator
+
+API_USER = "1234"
+API_KEY = "demo-key-of-nobody-71c3"
+NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
+SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
+MORE_LOOKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What happened since the last pass, and what is to be run now.
+
+    `words` are an operator's commands, with the order's number, before the pass. After `kill_after` more requests
+    the pass is killed, where that is said. The pass begins once it is `not_before`.
+    """
+
+    clock: str
+    title: str
+    story: str
+    words: tuple[tuple[str, ...], ...] = ()
+    kill_after: int | None = None
+    not_before: datetime | None = None
+
+
+class Portal(XspSimulator):
+    """The portal, which can be restarted at a chosen moment, and then has forgotten who was logged in."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.restarts_before: tuple[str, str] | None = None
+
+    def handle(self, request: Request) -> Reply:
+        """Answers as ever, perhaps after a restart."""
+        if self.restarts_before == (self.operation(request), request.query.get("id", "")):
+            self.restarts_before = None
+            self.expire_hashes()
+        return super().handle(request)
+
+
+class Day:
+    """The simulators of one day, started with `with`. Everything in it can be repeated: chance has a seed."""
+
+    def __init__(self, port: int = 0, journal_path: Path | None = None) -> None:
+        self.portal = Portal(name="tjansteguiden", api_user=API_USER, api_key=API_KEY)
+        self.nordnet = OnApiSimulator(NORD, "2.4", NORD_USER, NORD_PASSWORD, mount="/nordnet")
+        self.sydnet = OnApiSimulator(SYD, "2.6", SYD_USER, SYD_PASSWORD, mount="/sydnet", scheduling=False)
+        self.courier = CourierSimulator()
+        mounts: dict[str, Simulator] = {
+            "/xsp": self.portal,
+            "/nordnet": self.nordnet,
+            "/sydnet": self.sydnet,
+            "/courier": self.courier,
+        }
+        self.host = Host(mounts, port, journal_path)
+        self.networks = {NORD: self.nordnet, SYD: self.sydnet}
+        self.cases: list[Case] = []
+        self._tagged: dict[str, Case] = {}
+        self._chance = random.Random(1)
+        self._wished_at: datetime | None = None
+        self._closed_at: int | None = None
+
+    def __enter__(self) -> Self:
+        self.host.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.host.stop()
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """The environment that the demo's configuration names."""
+        return {
+            "SYNCER_DEMO_XSP_KEY": API_KEY,
+            "SYNCER_DEMO_NORDNET": NORD_PASSWORD,
+            "SYNCER_DEMO_SYDNET": SYD_PASSWORD,
+        }
+
+    # --- orders -----------------------------------------------------------------------------------------------
+
+    def add(self, plots: Iterable[Plot]) -> list[Case]:
+        """Has customers order what the plots say; returns the new orders."""
+        return [self._add(plot) for plot in plots for _ in range(plot.copies)]
+
+    def begin(self) -> list[Case]:
+        """The morning's orders."""
+        return self.add(MORNING)
+
+    def add_another(self) -> Case:
+        """One more order, of a kind that chance chooses."""
+        return self._add(self._chance.choice(SOMETIMES))
+
+    def tick(self) -> None:
+        """The networks work on: every order there goes one step further."""
+        for network in self.networks.values():
+            network.tick()
+
+    def _add(self, plot: Plot) -> Case:
+        access = f"SE{len(self.cases) + 1:04d}{self._chance.choice('ABCD')}{self._chance.randint(1, 48):02d}"
+        network = self.networks.get(plot.by)
+        if network is not None:
+            network.add_access(access, OFFERED[plot.by], plot.script, known=plot.known)
+        number = self.portal.add_order(
+            service=plot.service or SERVICES[plot.by], status=plot.status, socket=access, **self._fields(plot)
+        )
+        self._spoil(number, plot)
+        case = Case(number, access, plot)
+        self.cases.append(case)
+        if plot.tag:
+            self._tagged[plot.tag] = case
+        return case
+
+    def _fields(self, plot: Plot) -> dict[str, Any]:
+        fields = {**person(self._chance), **plot.fields}
+        now = datetime.now(UTC)
+        fields["date"] = now - timedelta(days=fields.pop("days_old", 0))
+        if plot.wish is not None:
+            fields["delivery"] = now + plot.wish
+        return fields
+
+    def _spoil(self, number: str, plot: Plot) -> None:
+        if plot.hidden:
+            self.portal.hide(number)
+        if plot.detail == "broken_xml":
+            self.portal.break_detail(number, "broken_xml")
+        if plot.row == "no_id":
+            self.portal.break_row(number, "no_id")
+
+    # --- the hours --------------------------------------------------------------------------------------------
+
+    def hours(self) -> Iterator[Hour]:
+        """Hour after hour; what happens in one happens when it is asked for."""
+        events: tuple[Callable[[], Hour], ...] = (
+            self._morning,
+            self._broken_list,
+            self._broken_lines,
+            self._people_in_the_portal,
+            self._people_here,
+            self._power_cut,
+            self._power_again,
+            self._wishes,
+        )
+        for event in events:
+            yield event()
+            self.host.clear_faults()
+            self.host.latency = 0.0
+        for _ in range(MORE_LOOKS):
+            if self._judge().settled(self.cases):
+                break
+            yield Hour("16:00", "Another look", "Not everything could be done so far: this machine is busy.")
+        self._closed_at = len(self.host.journal)
+        yield Hour("17:00", "Nothing new", "A pass with nothing to do must write nothing anywhere.")
+
+    def _morning(self) -> Hour:
+        count = len(self.begin())
+        return Hour("08:00", "The night's orders", f"{count} orders wait in the portal: plain ones, and every trouble.")
+
+    def _broken_list(self) -> Hour:
+        self.tick()
+        self.add(UNSEEN)
+        self.host.fault(Fault.HTML, self.portal.name, "orders")
+        return Hour(
+            "09:00",
+            "The portal is being mended",
+            "Two orders come, but the list is a web page. The networks worked on.",
+        )
+
+    def _broken_lines(self) -> Hour:
+        self.tick()
+        self.add(BROKEN_LINES)
+        self._break_lines()
+        self.courier.refuse(self._tagged["refused parcel"].number, "Modellen har utgått ur sortimentet")
+        self.courier.put_off(self._tagged["later parcel"].number)
+        return Hour(
+            "10:00",
+            "The lines are bad",
+            "Eight more orders. Calls end in a 503, a reset, a timeout or a 429, some of them after their effect.",
+        )
+
+    def _break_lines(self) -> None:
+        fault, portal = self.host.fault, self.portal.name
+        fault(Fault.ERROR_AFTER, NORD, "orders.create", where=self._names_access("503"))
+        fault(Fault.RESET_AFTER, portal, "set_status", where=self._names_number("reset"))
+        fault(Fault.TIMEOUT_AFTER, portal, "add_message", where=self._names_number("timeout"))
+        fault(Fault.TOO_MANY, SYD, "orders.create", where=self._names_access("429"), retry_after=2)
+        fault(Fault.RESET_AFTER, self.courier.name, where=self._names_parcel("lost parcel"))
+        self.portal.restarts_before = ("set_status", self._tagged["hash"].number)
+
+    def _names_access(self, tag: str) -> Callable[[Request], bool]:
+        access = self._tagged[tag].access.encode()
+        return lambda request: access in request.body
+
+    def _names_number(self, tag: str) -> Callable[[Request], bool]:
+        number = self._tagged[tag].number
+        return lambda request: request.query.get("id") == number
+
+    def _names_parcel(self, tag: str) -> Callable[[Request], bool]:
+        number = self._tagged[tag].number.encode()
+        return lambda request: number in request.body
+
+    def _people_in_the_portal(self) -> Hour:
+        self.tick()
+        self.portal.change_status(self._tagged["cancelled in time"].number, "cancelled")
+        self.portal.change_status(self._tagged["cancelled too late"].number, "cancelled")
+        self.portal.change_status(self._tagged["set active"].number, "active")
+        self._deliver_at_the_network(self._tagged["set delivered"])
+        self.portal.show(self._tagged["late"].number)
+        return Hour(
+            "11:00",
+            "The networks' people at work",
+            "They cancel two orders, set one active and one delivered; one dated yesterday shows only now.",
+        )
+
+    def _deliver_at_the_network(self, case: Case) -> None:
+        for made in self.nordnet.activations(case.access):
+            if not made["state"].startswith("DONE"):
+                self.nordnet.finish(made["order"])
+        self.portal.change_status(case.number, "delivered")
+
+    def _people_here(self) -> Hour:
+        self.tick()
+        mended, lost = self._tagged["mended"], self._tagged["lost parcel"]
+        self.nordnet.set_script(mended.access)
+        booked = self.courier.parcels(lost.number)
+        words = (
+            ("deliver", self._tagged["by hand"].number),
+            ("resolve", lost.number, "done", *(("--ref", booked[0]) if booked else ())),
+            ("retry", mended.number),
+        )
+        return Hour(
+            "12:00",
+            "Our own people at work",
+            "One order is done by hand, the courier did get the parcel, and a port was mended.",
+            words,
+        )
+
+    def _power_cut(self) -> Hour:
+        self.tick()
+        self.add(POWER_CUT)
+        self.host.latency = 0.02  # or a quick machine is done before the cut
+        return Hour("13:00", "A power cut", "Five orders, and syncer is killed in the middle of them.", kill_after=25)
+
+    def _power_again(self) -> Hour:
+        self.tick()
+        self.add(WISHES)
+        self._wished_at = datetime.now(UTC) + SOON + timedelta(seconds=1)
+        return Hour("14:00", "Power again", "Two more orders come, both wished for an hour later.")
+
+    def _wishes(self) -> Hour:
+        self.tick()
+        return Hour(
+            "15:00",
+            "The wished moment",
+            "One of the two waited at its network, the other one here: sydnet takes no order for later.",
+            not_before=self._wished_at,
+        )
+
+    # --- the judgement ----------------------------------------------------------------------------------------
+
+    def judge(self, seen: Sequence[Seen]) -> Judgement:
+        """Whether the program did right. `seen` is its own view of the orders (`syncer orders --json`)."""
+        return self._judge().judge(self.cases, seen)
+
+    def _judge(self) -> Judge:
+        return Judge(
+            self.portal,
+            tuple(self.networks.values()),
+            self.courier,
+            self.host.journal,
+            self._closed_at,
+            self.host.crashes,
+        )

@@ -1,0 +1,64 @@
+"""What a benchmark says, and how it measures: things to compare take turns, so that a slow moment hits them all."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One ratio, with the absolute figures that it was made of, in seconds. `ok` None: there is no target."""
+
+    name: str
+    ratio: float
+    meaning: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    target: str = ""
+    ok: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        """One word for the table."""
+        return {True: "ok", False: "over", None: "for orientation"}[self.ok]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "ratio": round(self.ratio, 3),
+            "meaning": self.meaning,
+            "seconds": {name: round(seconds, 6) for name, seconds in self.seconds.items()},
+            "target": self.target,
+            "verdict": self.verdict,
+        }
+
+
+def take_turns(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """The seconds that each work took in each round; each round does every one once, after one round that isn't kept.
+
+    Each begins with its garbage collected, so that none pays for another's, and each round begins with another one.
+    """
+    names = list(works)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            seconds = _seconds(works[name])
+            if number:
+                taken[name].append(seconds)
+    return taken
+
+
+def _seconds(work: Work) -> float:
+    gc.collect()
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def medians(taken: Mapping[str, list[float]]) -> dict[str, float]:
+    """The median of each."""
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}

@@ -1,0 +1,93 @@
+"""Claims about the benchmarks: that they measure, and how. None about how long anything takes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.benchmarks.__main__ import document, figures, table
+from tests.benchmarks.figures import Figure, medians, take_turns
+from tests.benchmarks.passes import unchanged
+
+HEAVY = {"sqlmodel", "sqlalchemy", "alembic", "requests", "pydantic", "rich"}
+LOADED = """
+import sys
+from syncer.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_each_benchmark_runs_and_says_what_it_measured() -> None:
+    found = list(figures(orders=12, rounds=1, starts=1))
+    assert [figure.name for figure in found] == [
+        "a pass over 12 unchanged orders",
+        "syncer --help",
+        "syncer --once, nothing to do",
+    ]
+    assert [set(figure.seconds) for figure in found] == [
+        {"pass", "call", "parsing", "own"},
+        {"--help", "nothing"},
+        {"--once", "imports"},
+    ]
+    assert [figure.ok is None for figure in found] == [False, False, True]
+    assert all(figure.ratio > 0 for figure in found)
+    assert table(found).row_count == 3
+    assert [one["name"] for one in json.loads(document(found))["figures"]] == [figure.name for figure in found]
+
+
+def test_a_pass_that_makes_another_call_is_not_measured_as_one_that_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncer.remotes.xsp.RENEW_AFTER", -1.0)  # so that each call signs in anew
+    with pytest.raises(AssertionError, match="calls=2"):
+        unchanged(tmp_path, 1, 1)
+
+
+def test_things_to_compare_take_turns_and_the_first_round_is_not_kept() -> None:
+    done: list[str] = []
+    taken = take_turns({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, rounds=2)
+    assert done == ["a", "b", "b", "a", "a", "b"]
+    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
+
+
+def test_the_middle_is_the_median() -> None:
+    assert medians({"a": [3.0, 1.0, 100.0]}) == {"a": 3.0}
+
+
+@pytest.mark.parametrize(("ok", "verdict"), [(True, "ok"), (False, "over"), (None, "for orientation")])
+def test_a_figure_says_whether_its_target_is_met(*, ok: bool | None, verdict: str) -> None:
+    assert Figure("x", 1.0, "a / b", ok=ok).as_json()["verdict"] == verdict
+
+
+def modules_after(*arguments: str) -> tuple[str, set[str]]:
+    """What a command prints, and the modules that it has loaded."""
+    ran = subprocess.run([sys.executable, "-c", LOADED, *arguments], check=True, capture_output=True, text=True)
+    return ran.stdout, set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["orders", "--help"]])
+def test_help_comes_without_the_heavy_packages(arguments: list[str]) -> None:
+    said, modules = modules_after(*arguments)
+    assert said.startswith("usage: syncer")
+    assert not HEAVY & modules
+
+
+def test_a_command_that_works_loads_what_help_does_without(tmp_path: Path) -> None:
+    """Or the claim above would hold for misspelt names too."""
+    file = tmp_path / "syncer.toml"
+    file.write_text("")
+    _, modules = modules_after("--config", str(file), "status")
+    assert modules >= HEAVY
