@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from filelock import FileLock
 
 from syncer.cli import showing
 from syncer.cli.screen import Screen
@@ -44,14 +45,27 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    kept, temporary = tmp_path_factory.mktemp("demo") / "kept", tmp_path_factory.mktemp("temporary")
+def played(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Played:
+    """One demo to all tests, also where several workers share them."""
+    base = tmp_path_factory.getbasetemp()
+    base = (base if worker_id == "master" else base.parent) / "demo"
+    with FileLock(f"{base}.lock"):
+        if not (base / "played").exists():
+            base.mkdir(exist_ok=True)
+            (base / "played").write_text(json.dumps(play(base)))
+    code, out, err = json.loads((base / "played").read_text())
+    return Played(code, out, err, base / "kept", base / "temporary")
+
+
+def play(base: Path) -> tuple[int, str, str]:
+    kept, temporary = base / "kept", base / "temporary"
+    temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary), "SYNCER_CONFIG": "/nowhere/syncer.toml", "COLUMNS": "200"}
     ran = subprocess.run(
         [*SYNCER, "demo", "--keep", str(kept)],
         capture_output=True, text=True, check=False, timeout=ENOUGH, env=environment, cwd=temporary,
     )  # fmt: skip
-    return Played(ran.returncode, ran.stdout, ran.stderr, kept, temporary)
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 def outcomes(out: str) -> list[str]:
@@ -93,9 +107,9 @@ def test_every_trouble_of_the_day_did_happen(played: Played) -> None:
 
 def test_each_hour_is_told_with_its_pass(played: Played) -> None:
     assert re.findall(r"^(\d\d:00)  \S", played.out, re.MULTILINE) == [
-        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "17:00",
+        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "16:00",
     ]  # fmt: skip
-    assert played.out.count("$ syncer --once") == 9
+    assert played.out.count("$ syncer --once") == 8
     for command in ("deliver", "resolve", "retry"):
         assert re.search(rf"\$ syncer {command} \d+.*exit 0", played.out)
 

@@ -14,7 +14,6 @@ from syncer.cli.printing import console, iso, print_json, print_line, state, tab
 from syncer.config import Config
 from syncer.orders import Act, Intent, Next, Order, Park, plan
 from syncer.store import Entry, Explained, Overview, RemoteHealth, Store
-from syncer.wiring import rules_of
 
 FOLLOW_EVERY = 1.0
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -165,6 +164,8 @@ def show(arguments: argparse.Namespace) -> int:
 
 def next_of(config: Config, order: Order, intent: Intent | None) -> Next:
     """What happens next: the plan, at the time that is stored for it."""
+    from syncer.wiring import rules_of  # with every remote's client, which the other reading commands do without
+
     now = datetime.now(UTC)
     step = plan(order, intent, now, rules_of(config))
     at = order.wake_at if order.wake_at is not None and order.wake_at > now else None

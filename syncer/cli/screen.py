@@ -96,8 +96,11 @@ class Screen:
         )
 
     def _say(self, markup: str, indent: int = 4) -> None:
-        """A line, or a paragraph as wide as the screen."""
-        self._out.print(Padding.indent(Text.from_markup(markup), indent))
+        """A paragraph as wide as the terminal; elsewhere a line, however long."""
+        if self._out.is_terminal:
+            self._out.print(Padding.indent(Text.from_markup(markup), indent))
+        else:
+            self._out.print(" " * indent + markup, soft_wrap=True)
 
     def trouble(self, text: str) -> None:
         """The demo itself could not go on."""

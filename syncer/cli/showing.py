@@ -192,8 +192,9 @@ def simulate(arguments: argparse.Namespace) -> int:
     with _on([signal.SIGINT, signal.SIGTERM], lambda *_: over.set()), ExitStack() as stack:
         try:
             stack.enter_context(day)
-        except OSError as error:
-            text = f"syncer simulate: port {arguments.port}: {error.strerror}; say --port N, or 0 for any free one"
+        except (OSError, OverflowError) as error:  # taken, not allowed; or no port at all
+            why = getattr(error, "strerror", None) or error
+            text = f"syncer simulate: port {arguments.port}: {why}; say --port N, or 0 for any free one"
             print(text, file=sys.stderr)
             return 1
         if not arguments.empty:

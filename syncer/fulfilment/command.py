@@ -55,7 +55,7 @@ class CommandFulfilment:
         self._command = list(command)
         self._timeout = timeout
         self._retry_after = retry_after
-        self._withhold = frozenset(withhold)
+        self._withhold = frozenset(withhold) - {""}  # an empty text stands in every other
         self._now = now
         self._places = threading.BoundedSemaphore(parallel)
 
@@ -72,7 +72,8 @@ class CommandFulfilment:
         if wish_at is not None and wish_at > self._now():
             return Held(f"a command can't schedule: kept here until {wish_at:%Y-%m-%d %H:%M} UTC", wish_at)
         with self._places:
-            code, said = self._run(json.dumps(describe(intent, order), ensure_ascii=False).encode())
+            text = json.dumps(describe(intent, order), ensure_ascii=False)
+            code, said = self._run(text.encode(errors="backslashreplace"))  # half a pair becomes JSON's own escape
         match code:
             case 0:
                 return Done(note="exit 0")
@@ -90,8 +91,9 @@ class CommandFulfilment:
         """It can't be asked."""
         if intent.kind is Kind.CANCEL:
             return Found(WithdrawRefused("what a command has done can't be cancelled"))
-        program = Path(self._command[0]).name
-        return CannotTell(f"a command can't be asked; look at what {program} did for {order.name} ({intent.key})")
+        return CannotTell(
+            f"a command can't be asked; look at what the command of {self.name} did for {order.name} ({intent.key})"
+        )
 
     def check(self) -> str:
         """Whether the program is there.

@@ -237,11 +237,12 @@ class OnApiFulfilment:
     def _after_it_went(self, order: Order) -> Observation:
         """Finished orders may be forgotten; the subscription then tells (section 11)."""
         access = next((text for name in ACCESS_FIELDS if (text := lookup(order.details, name))), None)
-        held = (self._client.subscriptions(access) if access else None) or []
-        mine = next((item for item in held if _mine(item, order.reference)), None)
+        held = self._client.subscriptions(access) if access else None
+        mine = next((item for item in held or [] if _mine(item, order.reference)), None)
         if mine is not None:
             return Done(mine.subscription_id, "subscription")
-        return Vanished(f"order {order.fulfilment_ref} is not known there any more, and no subscription is ours")
+        what = "our subscriptions are not shown" if held is None else "no subscription is ours"
+        return Vanished(f"order {order.fulfilment_ref} is not known there any more, and {what}")
 
     def check(self) -> str:
         """One harmless call: asks what the network can."""

@@ -38,7 +38,6 @@ from syncer.orders.values import (
     State,
     TellRefused,
     Terms,
-    Terms,
     Told,
     Unclear,
     Vanished,
@@ -131,7 +130,7 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     return step.at
 
 
-def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:
+def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:  # noqa: PLR0911 - a list of cases
     """What follows from the facts whatever brought them about: the route, the deadline, the end.
 
     `asked`: the fulfilment may have the order already, whatever the routes say by now.
@@ -143,7 +142,7 @@ def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:
         why = f"the portal says status {order.portal_status!r}, which is unknown here"
         return _park(order, Park.UNREADABLE, why)
     if order.final:
-        return order
+        return _ended_otherwise(order)
     if order.work is Work.BEGUN:
         return _overdue(order, now, rules)
     if asked or next_rung(order.portal_status, order.state) is not None:
@@ -151,6 +150,12 @@ def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:
     if order.work is Work.UNBEGUN:
         return _route(order, rules)
     return _park(order, Park.FAILED, f"{order.fulfilment} has ended its work, and nothing says how to go on")
+
+
+def _ended_otherwise(order: Order) -> Order:
+    if order.portal_status not in FINAL or order.portal_status == order.state:
+        return order
+    return _park(order, Park.REOPENED, f"{order.portal} says {order.portal_status}, but it is {order.state} here")
 
 
 def _overdue(order: Order, now: datetime, rules: Rules) -> Order:
@@ -186,6 +191,11 @@ def _route(order: Order, rules: Rules) -> Order:
 
 def _unpark(order: Order) -> Order:
     return order.but(park=None, parked=None)
+
+
+def _said(order: Order) -> Order:
+    """What was uncertain is known now; any other reason to be parked stays."""
+    return _unpark(order) if order.park is Park.UNCERTAIN else order
 
 
 def _park(order: Order, park: Park, why: str) -> Order:
@@ -313,7 +323,7 @@ def _illegible(order: Order, seen: Illegible, _now: datetime, _rules: Rules) -> 
 
 def _told(order: Order, seen: Told, now: datetime, _rules: Rules) -> Order:
     order = order.but(portal_status=seen.status, seen_at=now, tells=order.tells + 1)
-    return _unpark(order) if order.park is Park.UNCERTAIN else order
+    return _said(order)
 
 
 def _tell_refused(order: Order, seen: TellRefused, _now: datetime, _rules: Rules) -> Order:
@@ -322,8 +332,7 @@ def _tell_refused(order: Order, seen: TellRefused, _now: datetime, _rules: Rules
 
 
 def _message_left(order: Order, _seen: MessageLeft, _now: datetime, _rules: Rules) -> Order:
-    order = order.but(message=None)
-    return _unpark(order) if order.park is Park.UNCERTAIN else order
+    return _said(order.but(message=None))
 
 
 def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules: Rules) -> Order:
@@ -396,8 +405,7 @@ def _vanished_after_end(order: Order, _seen: Vanished, _now: datetime, _rules: R
 
 def _absent(order: Order, _seen: Absent, now: datetime, _rules: Rules) -> Order:
     """Surely not there. Taken over as begun, that can't be told from an order that a person handled: parked."""
-    if order.park is Park.UNCERTAIN:
-        order = _unpark(order)
+    order = _said(order)
     held = order.portal_status == State.WAITING and order.wish_at is not None and order.wish_at > now
     begun = order.portal_status in {State.ACTIVE, State.WAITING}
     if order.doubt and begun and not order.final and (order.explained or not held):
@@ -413,11 +421,22 @@ def _unclear(order: Order, seen: Unclear, _now: datetime, _rules: Rules) -> Orde
 
 
 def _withdrawn(order: Order, _seen: Withdrawn, _now: datetime, _rules: Rules) -> Order:
-    return _unpark(order).but(work=Work.ENDED)
+    order = _unpark(order) if order.park in {Park.UNCERTAIN, Park.CANCEL} else order
+    return order.but(work=Work.ENDED)
 
 
 def _withdraw_refused(order: Order, seen: WithdrawRefused, _now: datetime, _rules: Rules) -> Order:
     return _stuck(order, f"{order.fulfilment} can't cancel it any more: {seen.cause}")
+
+
+def _withdrawn_for_nothing(order: Order, _seen: Withdrawn, _now: datetime, _rules: Rules) -> Order:
+    """Reopened, and wanted again, while it wasn't known whether it had been stopped: it had, so it is begun anew."""
+    return _anew(_said(order))
+
+
+def _withdraw_refused_luckily(order: Order, _seen: WithdrawRefused, _now: datetime, _rules: Rules) -> Order:
+    """Reopened, and wanted again: what was not stopped goes on."""
+    return _said(order)
 
 
 # --- time, bugs, and people -----------------------------------------------------------------------------------
@@ -470,7 +489,7 @@ def _reopened(order: Order) -> Order:
 def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Order:
     """It is made without being looked up again, a message too, of which the log can't tell."""
     taken_over = order.taken_over and order.message is None
-    return _unpark(order).but(doubt=False, taken_over=taken_over, look_due=True)
+    return _said(order).but(doubt=False, taken_over=taken_over, look_due=True)
 
 
 def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _rules: Rules) -> Order:
@@ -486,8 +505,8 @@ def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rul
 
 
 def _ended_by_hand(order: Order, seen: DeliveredByHand | CancelledByHand, now: datetime, rules: Rules) -> Order:
-    """A person has seen to what was set aside after its end."""
-    if order.parked is None:
+    """A person has seen to what was set aside after its end; what an uncertain call did must be said first."""
+    if order.park in {None, Park.UNCERTAIN}:
         return order
     return (_delivered_by_hand if isinstance(seen, DeliveredByHand) else _cancelled_by_hand)(order, seen, now, rules)
 
@@ -559,8 +578,8 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Vanished: _row(_rule(_vanished, _W), ended=Rule(_vanished_after_end)),
     Absent: _row(Rule(_absent), ended=Rule(_absent)),
     Unclear: _row(Rule(_unclear), ended=Rule(_unclear)),
-    Withdrawn: _row(IMPOSSIBLE, ended=Rule(_withdrawn)),
-    WithdrawRefused: _row(IMPOSSIBLE, ended=Rule(_withdraw_refused)),
+    Withdrawn: _row(Rule(_withdrawn_for_nothing), ended=Rule(_withdrawn)),
+    WithdrawRefused: _row(Rule(_withdraw_refused_luckily), ended=Rule(_withdraw_refused)),
     Woke: _row(Rule(_woke), new=IGNORED, ended=IGNORED),
     Broke: _row(Rule(_broke), new=Rule(_broke), ended=Rule(_broke)),
     Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W, _D, _C)),

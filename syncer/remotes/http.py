@@ -27,6 +27,7 @@ from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unr
 
 CHUNK = 65_536
 LONGEST_PAUSE = 86_400.0  # seconds
+PASSING = 8  # secrets of run time that may still be echoed
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
 
 
@@ -91,15 +92,22 @@ class Http:
         self.limits = limits
         self._auth = None if auth is None else (auth[0].encode(), auth[1].encode())
         self._hidden = [*_basic(auth)]
+        self._passing: list[bytes] = []
         self._observe = observe
         self._read_only = read_only
         self._local = threading.local()
         self._places = threading.BoundedSemaphore(limits.parallel)
         self._pace = Limiter(_pace(limits.rate))
 
-    def hide(self, secret: str) -> None:
-        """A text that no answer may bring back in: a remote may echo what it was sent, hash and all."""
-        self._hidden = [*self._hidden, secret.encode()]
+    def hide(self, secret: str, *, lasting: bool = True) -> None:
+        """A text that no answer may bring back in: a remote may echo what it was sent, hash and all.
+
+        Of those that don't last, the newest few are remembered.
+        """
+        if lasting:
+            self._hidden = [*self._hidden, secret.encode()]
+        else:
+            self._passing = [*self._passing[1 - PASSING :], secret.encode()]
 
     def call(
         self,
@@ -139,7 +147,7 @@ class Http:
 
     def _veiled(self, answer: Answer) -> Answer:
         body = answer.body
-        for secret in self._hidden:
+        for secret in (*self._hidden, *self._passing):
             if len(secret) >= SHORTEST_HIDDEN:
                 body = body.replace(secret, b"[hidden]")
         return answer if body is answer.body else Answer(answer.status, body, answer.headers)

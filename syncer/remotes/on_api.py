@@ -174,8 +174,9 @@ class OnApi:
         answer = self._get("subscriptions.list", url)
         if answer.status == 404:
             return []
-        if answer.status != 200:
+        if answer.status in {405, 501}:
             return None
+        self._refuse("subscriptions.list", answer)
         items = _flat(self._read("subscriptions.list", answer))
         if items is None:
             raise Unreadable(self._http.remote, "subscriptions.list", "the answer is no list", raw=answer.text)

@@ -230,7 +230,7 @@ class Xsp:
         if not found:
             raise Unavailable(self._http.remote, method, "the answer holds no hash_key")
         self._keep_secret(found)
-        self._http.hide(found)
+        self._http.hide(found, lasting=False)
         return found
 
     def _send(self, method: str, params: Mapping[str, str], *, safe: bool, reveal: bool = False) -> Answer:

@@ -170,8 +170,7 @@ class Day:
             self._morning,
             self._broken_list,
             self._broken_lines,
-            self._people_in_the_portal,
-            self._people_here,
+            self._people,
             self._power_cut,
             self._power_again,
             self._wishes,
@@ -183,9 +182,9 @@ class Day:
         for _ in range(MORE_LOOKS):
             if self._judge().settled(self.cases):
                 break
-            yield Hour("16:00", "Another look", "Not everything could be done so far: this machine is busy.")
+            yield Hour("15:00", "Another look", "Not everything could be done so far: this machine is busy.")
         self._closed_at = len(self.host.journal)
-        yield Hour("17:00", "Nothing new", "A pass with nothing to do must write nothing anywhere.")
+        yield Hour("16:00", "Nothing new", "A pass with nothing to do must write nothing anywhere.")
 
     def _morning(self) -> Hour:
         count = len(self.begin())
@@ -234,27 +233,9 @@ class Day:
         number = self._tagged[tag].number.encode()
         return lambda request: number in request.body
 
-    def _people_in_the_portal(self) -> Hour:
+    def _people(self) -> Hour:
         self.tick()
-        self.portal.change_status(self._tagged["cancelled in time"].number, "cancelled")
-        self.portal.change_status(self._tagged["cancelled too late"].number, "cancelled")
-        self.portal.change_status(self._tagged["set active"].number, "active")
-        self._deliver_at_the_network(self._tagged["set delivered"])
-        self.portal.show(self._tagged["late"].number)
-        return Hour(
-            "11:00",
-            "The networks' people at work",
-            "They cancel two orders, set one active and one delivered; one dated yesterday shows only now.",
-        )
-
-    def _deliver_at_the_network(self, case: Case) -> None:
-        for made in self.nordnet.activations(case.access):
-            if not made["state"].startswith("DONE"):
-                self.nordnet.finish(made["order"])
-        self.portal.change_status(case.number, "delivered")
-
-    def _people_here(self) -> Hour:
-        self.tick()
+        self._people_in_the_portal()
         mended, lost = self._tagged["mended"], self._tagged["lost parcel"]
         self.nordnet.set_script(mended.access)
         booked = self.courier.parcels(lost.number)
@@ -264,28 +245,42 @@ class Day:
             ("retry", mended.number),
         )
         return Hour(
-            "12:00",
-            "Our own people at work",
-            "One order is done by hand, the courier did get the parcel, and a port was mended.",
+            "11:00",
+            "People at work",
+            "The networks' people cancel two orders, set one active and one delivered; one dated yesterday shows only "
+            "now. Our own have done one by hand, know that the courier got a parcel, and had a port mended.",
             words,
         )
+
+    def _people_in_the_portal(self) -> None:
+        self.portal.change_status(self._tagged["cancelled in time"].number, "cancelled")
+        self.portal.change_status(self._tagged["cancelled too late"].number, "cancelled")
+        self.portal.change_status(self._tagged["set active"].number, "active")
+        self._deliver_at_the_network(self._tagged["set delivered"])
+        self.portal.show(self._tagged["late"].number)
+
+    def _deliver_at_the_network(self, case: Case) -> None:
+        for made in self.nordnet.activations(case.access):
+            if not made["state"].startswith("DONE"):
+                self.nordnet.finish(made["order"])
+        self.portal.change_status(case.number, "delivered")
 
     def _power_cut(self) -> Hour:
         self.tick()
         self.add(POWER_CUT)
         self.host.latency = 0.02  # or a quick machine is done before the cut
-        return Hour("13:00", "A power cut", "Five orders, and syncer is killed in the middle of them.", kill_after=25)
+        return Hour("12:00", "A power cut", "Five orders, and syncer is killed in the middle of them.", kill_after=25)
 
     def _power_again(self) -> Hour:
         self.tick()
         self.add(WISHES)
         self._wished_at = datetime.now(UTC) + SOON + timedelta(seconds=1)
-        return Hour("14:00", "Power again", "Two more orders come, both wished for an hour later.")
+        return Hour("13:00", "Power again", "Two more orders come, both wished for an hour later.")
 
     def _wishes(self) -> Hour:
         self.tick()
         return Hour(
-            "15:00",
+            "14:00",
             "The wished moment",
             "One of the two waited at its network, the other one here: sydnet takes no order for later.",
             not_before=self._wished_at,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from syncer.engine import Engine, Health, Room
+from syncer.engine import Engine, Health, Room, Sink
 from syncer.orders import (
     Absent,
     Begun,
@@ -179,10 +179,11 @@ class Bench:
 
     def restart(self) -> None:
         """A new process: everything but the store is forgotten."""
-        sources, sinks = {"stads": self.portal}, {"stads": self.portal, "nordnet": self.network}
-        health = Health(self.store)
-        room = Room(self.store, sources, sinks, {"nordnet": self.network}, health, self.redactor, self.clock)
-        self.health = health
+        self.health = Health(self.store)
+        self.sinks: dict[str, Sink] = {"stads": self.portal, "nordnet": self.network}
+        followers = {"nordnet": self.network}
+        sources = {"stads": self.portal}
+        room = Room(self.store, sources, self.sinks, followers, self.health, self.redactor, self.clock)
         self.engine = Engine(room, RULES, workers=self.workers, sleep=lambda seconds: self.clock.pass_(seconds=seconds))
 
     def order(self, key: str = "770101") -> Order:

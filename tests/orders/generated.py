@@ -1,8 +1,13 @@
-"""Orders, observations and rules of every kind, for claims about all of them."""
+"""Orders, observations and rules of every kind, for claims about all of them.
 
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from typing import Any
+Each is drawn as one string of bytes, a byte to a fact: drawn fact by fact, they would take a hundred times as long.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from itertools import chain, repeat
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -10,121 +15,172 @@ from syncer.orders import (
     FINAL,
     NAMELESS,
     OBSERVATIONS,
+    Broke,
+    CancelledByHand,
+    DeliveredByHand,
     Intent,
     IntentState,
     Kind,
     Observation,
     Order,
     Park,
+    Retried,
     Route,
     Rules,
     State,
     Terms,
+    Woke,
     Work,
     plan,
 )
 from tests.orders.world import NOW, RULES
 
+Value = TypeVar("Value")
+Draw = Callable[[Sequence[Value]], Value]
+
+MOMENTS = [
+    NOW + timedelta(seconds=seconds)
+    for seconds in (0, -1, 1, -60, -61, 60, 61, -3600, 3600, -86_400, 86_400, -15 * 86_400, 15 * 86_400)
+]
+MAYBE = [None, *MOMENTS]
+WORDS = ["no light", "", "unknown access", "å" * 300]
+IDS = ["770101", "770102", "1" * 60, "å/ä"]
+ROW = NAMELESS + "0123456789abcdef"
+SERVICES = ["3105", "3200", "3300", "9999", ""]
 STATUSES = [*map(str, State), "paused"]
-moments = st.datetimes(datetime(2031, 4, 1), datetime(2031, 6, 30), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis takes naive bounds
-words = st.sampled_from(["", "no light", "unknown access", "å" * 300])
-maybe = st.none() | moments
-ids = st.sampled_from(["770101", "1" * 60, "å/ä", NAMELESS + "0123456789abcdef"])
-services = st.sampled_from(["", "3105", "3200", "3300", "9999"])
-refs = st.none() | st.sampled_from(["17", "18"])
-details = st.builds(
-    lambda service, socket: {"order": {"service": service}, "customer": {"socket": socket}}, services, words
-)
-spans = st.sampled_from([timedelta(minutes=1), timedelta(days=14)])
-rules = st.just(RULES) | st.builds(
-    Rules,
-    st.tuples(st.builds(Route, st.just("tj"), st.sampled_from(["nordnet", "desk"]), st.just({}))) | st.just(()),
-    st.dictionaries(
-        st.sampled_from(["nordnet", "desk"]), st.builds(Terms, deadline=st.none() | spans, followed=st.booleans())
-    ),
-)
+BOTH = [False, True]
+TARGETS = ["nordnet", "desk", "script", "gone", None]
+SPANS = [None, timedelta(minutes=1), timedelta(days=14)]
+COUNTS = [0, 1, 2, 99]
+FINAL_STATES = [State.DELIVERED, State.CANCELLED]
+WITHOUT_A_CALL = [Retried, DeliveredByHand, CancelledByHand, Broke, Woke]  # what can come of a row without an id
+
+_OPEN_PARKS = [park for park in Park if park not in {Park.CANCEL, Park.REOPENED}]
+_ENDED_PARKS = [Park.UNCERTAIN, Park.UNREADABLE, Park.PORTAL, Park.CANCEL, Park.REOPENED, Park.BUG]
+PARKS: Mapping[State, Sequence[Park]] = {
+    State.NEW: [Park.UNREADABLE, Park.BUG],
+    **dict.fromkeys([State.RECEIVED, State.ACTIVE, State.WAITING], _OPEN_PARKS),
+    **dict.fromkeys(FINAL, _ENDED_PARKS),
+}
+FACTS: Mapping[str, Sequence[Any]] = {
+    "state": list(State),
+    "portal_status": [*STATUSES, None],
+    "service": SERVICES,
+    "work": list(Work),
+    "fulfilment": TARGETS,
+    "fulfilment_ref": [None, "17", "18"],
+    "look_due": BOTH,
+    "doubt": BOTH,
+    "taken_over": BOTH,
+    "explained": BOTH,
+    "seen_at": MAYBE,
+    "wish_at": MAYBE,
+    "hold_until": MAYBE,
+    "begun_at": MAYBE,
+    "round": [1, 2, 99],
+    "tells": COUNTS,
+    "failures": COUNTS,
+    "message": [None, *WORDS],
+    "message_type": ["error", "alert"],
+    "said": [None, *WORDS],
+    "wake_at": MAYBE,
+    "wake_firm": BOTH,
+    "created_at": MAYBE,
+    "updated_at": MAYBE,
+    "ended_at": MAYBE,
+}
+PARTS: Mapping[str, Sequence[Any]] = {
+    "status": STATUSES,
+    "service": SERVICES,
+    "wish_at": MAYBE,
+    "details": [
+        {},
+        {"order": {"service": "3105"}},
+        {"order": {"service": "3200"}, "customer": {"socket": "XY0202B07"}},
+    ],
+    "explained": BOTH,
+    "cause": [word for word in WORDS if word],
+    "ref": [None, "17", "18"],
+    "note": WORDS,
+    "until": MOMENTS,
+}
 
 
-@st.composite
-def orders(draw: st.DrawFn, **facts: Any) -> Order:
-    """An order with any facts at all, but for: parked and its reason go together; a nameless one was never read."""
-    park = draw(st.none() | st.sampled_from(Park))
-    order = draw(
-        st.builds(
-            Order,
-            st.just("tj"),
-            ids,
-            state=st.sampled_from(State),
-            portal_status=st.none() | st.sampled_from(STATUSES),
-            service=services,
-            work=st.sampled_from(Work),
-            fulfilment=st.none() | st.sampled_from(["nordnet", "desk", "gone"]),
-            fulfilment_ref=refs,
-            park=st.just(park),
-            parked=st.none() if park is None else st.sampled_from(["no light", "why"]),
-            look_due=st.booleans(),
-            doubt=st.booleans(),
-            taken_over=st.booleans(),
-            explained=st.booleans(),
-            seen_at=maybe,
-            wish_at=maybe,
-            hold_until=maybe,
-            begun_at=maybe,
-            round=st.integers(1, 99),
-            tells=st.integers(0, 99),
-            failures=st.integers(0, 99),
-            message=st.none() | words,
-            message_type=st.sampled_from(["error", "alert"]),
-            said=st.none() | words,
-            details=details,
-            wake_at=maybe,
-            wake_firm=st.booleans(),
-            created_at=maybe,
-            updated_at=maybe,
-            ended_at=maybe,
-        )
-    ).but(**facts)
-    if order.nameless:  # listed, parked, and perhaps ended by hand; there is nothing else to it
-        said = str(order.state) if order.state in FINAL else None
-        state = order.state if order.state in FINAL else State.NEW
-        order = Order("tj", order.external_id, state=state, portal_status=said, look_due=False)
-        if said is None:
-            order = order.but(park=Park.UNREADABLE, parked="unreadable: no id")
-    return order
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What `decide` is asked: an order, an observation, a time, rules, and the order's open intent."""
+
+    order: Order
+    seen: Observation
+    now: datetime
+    rules: Rules
+    intent: Intent | None
 
 
-def observations(kind: type[Observation]) -> st.SearchStrategy[Observation]:
-    """Any observation of a kind."""
-    parts = {
-        "status": st.sampled_from(STATUSES),
-        "service": services,
-        "wish_at": maybe,
-        "details": details | st.just({}),
-        "explained": st.booleans(),
-        "cause": words,
-        "ref": refs,
-        "note": words,
-        "until": moments,
-    }
-    return st.builds(kind, **{part.name: parts[part.name] for part in fields(kind)})
+def chooser(data: bytes) -> Draw[Any]:
+    """Takes one of some options for each byte."""
+    numbers: Iterator[int] = chain(data, repeat(0))
+    return lambda options: options[next(numbers) % len(options)]
 
 
-@st.composite
-def situations(
-    draw: st.DrawFn, kinds: tuple[type[Observation], ...] = OBSERVATIONS
-) -> tuple[Order, Observation, datetime, Rules, Intent | None]:
-    """An order, an observation, a time, rules, and the order's open intent: one that was decided for it, or none."""
-    order, some = draw(orders()), draw(rules)
-    now = draw(moments | st.just(NOW))
-    planned = plan(order, None, now, some).intent
-    if planned is None:
-        kind, target = draw(st.sampled_from([(Kind.SUBMIT, "nordnet"), (Kind.STATUS, "tj"), (Kind.MESSAGE, "tj")]))
-        planned = Intent("tj.770101.x1", kind, target, {"status": "received", "from": "new"})
-    state = draw(st.none() | st.sampled_from([IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN]))
-    seen = draw(st.sampled_from(kinds).flatmap(observations))
-    intent = (
-        None
-        if state is None or order.nameless
-        else Intent(planned.key, planned.kind, planned.target, planned.payload, state, at=now)
+def an_order(take: Draw[Any], **given: Any) -> Order:
+    """An order with any facts at all, but those that belong to other states: its parks, and what is over there.
+
+    What is parked has a reason.
+    """
+    external_id = take(IDS)
+    facts = {name: take(options) for name, options in FACTS.items()} | given
+    details = {"order": {"service": facts["service"]}, "customer": {"socket": take(WORDS)}}
+    park = take(PARKS[facts["state"]]) if take(BOTH) else None
+    parked = None if park is None else take(["why", "no light"])
+    if facts["state"] is State.NEW:
+        facts["portal_status"] = take([None, "paused"])
+    elif facts["state"] not in FINAL and facts["portal_status"] in FINAL:
+        facts["portal_status"] = str(facts["state"])
+    return Order("tj", external_id, details=details, park=park, parked=parked, **facts)
+
+
+def a_nameless_order(take: Draw[Any]) -> Order:
+    """A row that was listed without an id: parked, or ended by hand."""
+    state = take([State.NEW, *FINAL_STATES])
+    if state in FINAL:
+        return Order("tj", ROW, state=state, portal_status=str(state), look_due=False)
+    return Order("tj", ROW, park=take([Park.UNREADABLE, Park.BUG]), parked="no id", look_due=False)
+
+
+def an_observation(take: Draw[Any], kind: type[Observation]) -> Observation:
+    return kind(**{part.name: take(PARTS[part.name]) for part in fields(kind)})
+
+
+def some_rules(take: Draw[Any]) -> Rules:
+    if take(BOTH):
+        return RULES
+    routes = () if take(BOTH) else (Route("tj", take(TARGETS[:3])),)
+    return Rules(
+        routes, {name: Terms(deadline=take(SPANS), followed=take(BOTH)) for name in TARGETS[: take([0, 2, 3])]}
     )
-    return order, seen, now, some, intent
+
+
+def an_intent(take: Draw[Any], order: Order, now: datetime, rules: Rules) -> Intent | None:
+    """An open intent: the one that would be decided now, or one that was decided before something changed."""
+    state = take([None, IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN])
+    planned = plan(order, None, now, rules).intent
+    if planned is None or take([0, 0, 1]):
+        kind = take([Kind.SUBMIT, Kind.STATUS, Kind.MESSAGE, Kind.CANCEL])
+        planned = Intent("tj.770101.x1", kind, "tj", {"status": "received", "from": "new"})
+    if state is None:
+        return None
+    return Intent(planned.key, planned.kind, planned.target, planned.payload, state, at=now)
+
+
+def a_situation(take: Draw[Any]) -> Situation:
+    rules, now = some_rules(take), take(MOMENTS)
+    if take(range(10)) == 9:
+        order = a_nameless_order(take)
+        return Situation(order, an_observation(take, take(WITHOUT_A_CALL)), now, rules, None)
+    order, seen = an_order(take), an_observation(take, take(OBSERVATIONS))
+    return Situation(order, seen, now, rules, an_intent(take, order, now, rules))
+
+
+BYTES = st.binary(min_size=80, max_size=80)
+situations = BYTES.map(lambda data: a_situation(chooser(data)))

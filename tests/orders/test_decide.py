@@ -806,6 +806,26 @@ def test_an_uncertain_withdrawal_is_a_persons_and_goes_on_by_their_word() -> Non
     assert ended(one)
 
 
+def test_an_uncertain_withdrawal_that_was_made_leaves_a_reopened_order_to_its_person() -> None:
+    one = under_way(withdraws=Lost(UNASKABLE)).listed("cancelled").listed("active")
+    assert one.order.park is Park.REOPENED
+    one.resolve(Withdrawn())
+    assert one.order.park is Park.REOPENED
+    assert one.status == "active"
+
+
+@pytest.mark.parametrize(("truth", "rounds"), [(Withdrawn(), 2), (WithdrawRefused("it is IN_PROGRESS"), 1)])
+def test_a_reopened_order_whose_withdrawal_is_uncertain_goes_on_from_what_became_of_it(
+    truth: Observation, rounds: int
+) -> None:
+    one = under_way(withdraws=Lost(UNASKABLE)).listed("cancelled").listed("active").say(Retried())
+    assert one.order.park is Park.UNCERTAIN
+    one.progress = Done("17")
+    one.resolve(truth).after(minutes=1)
+    assert len(one.submitted) == rounds
+    assert ended(one)
+
+
 def test_a_route_that_changes_while_an_activation_is_uncertain_changes_nothing_about_it() -> None:
     one = world(answers=[Lost(UNASKABLE)]).run()
     one.rules = Rules((), TERMS)

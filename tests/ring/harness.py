@@ -12,17 +12,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from syncer import config as conf
-from syncer import wiring
+from syncer import cli, wiring
 from syncer.engine import Engine, Summary
 from syncer.orders import Order
 from syncer.simulators.host import Entry, Host
@@ -220,6 +221,16 @@ class World:
                 raise
         return Ran(process.returncode, out, err)
 
+    def say(self, *words: str) -> Ran:
+        """A command of the program within this process: the same as `run`, and much quicker."""
+        out, err = StringIO(), StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                code: Any = cli.main([*words, "--config", str(self.config_file)])
+            except SystemExit as end:
+                code = end.code
+        return Ran(code, out.getvalue(), err.getvalue())
+
     # --- the remotes --------------------------------------------------------------------------------------------
 
     def access(self, script: Script | None = None, **more: Any) -> str:
@@ -292,6 +303,8 @@ def assert_nothing_twice(world: World) -> None:
     """By the remotes' own journal: no activation, no status and no message was made, or sent after it was, twice."""
     made: set[str] = set()
     for entry in world.host.calls("nordnet", "orders.create"):
+        if not entry.body:  # refused before it was sent whole
+            continue
         access = json.loads(entry.body)["accessId"]
         assert access not in made, f"{access} was ordered again after it had taken effect"
         if entry.effect is not None:
