@@ -13,6 +13,7 @@ from syncer.config import Config
 from syncer.errors import SyncerError
 from syncer.store import Store
 from syncer.store.connect import SOUND_SQLITE, sqlite_driver
+from syncer.telemetry import Redactor
 from syncer.wiring import remotes_of
 
 
@@ -33,7 +34,7 @@ def check(arguments: argparse.Namespace) -> int:
     findings.append(Finding("secrets", True, f"{len(config.secrets())} found"))
     findings += _store(config)
     remotes = remotes_of(config, redactor, read_only=True)
-    findings += [_remote(name, call) for name, call in remotes.checks.items()]
+    findings += [_remote(name, call, redactor) for name, call in remotes.checks.items()]
     if arguments.json:
         ok = all(finding.ok is not False for finding in findings)
         print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})
@@ -84,8 +85,8 @@ def _sqlite() -> Finding:
     return Finding("sqlite", False, text)
 
 
-def _remote(name: str, call: Callable[[], str]) -> Finding:
+def _remote(name: str, call: Callable[[], str], redactor: Redactor) -> Finding:
     try:
-        return Finding(name, True, call())
+        return Finding(name, True, redactor.scrub(call()))
     except SyncerError as error:
-        return Finding(name, False, str(error))
+        return Finding(name, False, redactor.scrub(str(error)))

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -249,7 +250,11 @@ def _print_order(config: Config, found: Explained) -> None:
 def log(arguments: argparse.Namespace) -> int:
     """The history across orders."""
     config, _ = opened(arguments)
-    since = None if arguments.since is None else _since(arguments.since, config)
+    try:
+        since = None if arguments.since is None else _since(arguments.since, config)
+    except (ValueError, OverflowError):
+        print(f"syncer log: --since {arguments.since}: write 2026-11-01, 2026-11-01T08:00, or 2h", file=sys.stderr)
+        return 2
     with reading_store(config) as store:
         name = None
         if arguments.order is not None:
@@ -280,12 +285,9 @@ def _line(entry: Entry, config: Config) -> str:
 
 
 def _since(text: str, config: Config) -> datetime:
-    """A time out of a date, a date and time on the portals' clock, or how long ago."""
+    """A time out of a date, a date and time on the portals' clock, or how long ago; ValueError where it is none."""
     ago = re.fullmatch(r"(\d+)([smhd])", text)
     if ago is not None:
         return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise SystemExit(f"syncer log: --since {text}: write 2026-11-01, 2026-11-01T08:00, or 2h") from None
+    at = datetime.fromisoformat(text)
     return (at if at.tzinfo is not None else at.replace(tzinfo=config.timezone)).astimezone(UTC)

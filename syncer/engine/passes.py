@@ -13,7 +13,7 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 
 from syncer.engine.bugs import place, story
-from syncer.engine.steps import Room, Steps, Tally
+from syncer.engine.steps import Room, Steps, Tally, legible
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import Accounting, Observation, Rules
 from syncer.store import Applied, Settled, StoreError
@@ -156,7 +156,7 @@ class Engine:
             return accounting
 
     def _not_polled(self, name: str, failure: RemoteError, tally: Tally) -> None:
-        cause = self.room.redactor.scrub(str(failure))
+        cause = legible(self.room.redactor.scrub(str(failure)))
         tally.problems[name] = cause
         self.room.health.ill(name, failure, cause, self.room.now())
 

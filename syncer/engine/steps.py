@@ -151,7 +151,7 @@ class _Walk:
     def _take(self, step: Next, order: Order, *, begun: bool) -> At | None:
         """Takes one step; returns where it led, or None where the order has to wait."""
         target = _target(step, order)
-        if target is not None and not begun and not self._callable(target, order):
+        if target is not None and not begun and not self._room.health.open(target, self._room.now()):
             self._tally.blocked.add(order.name)
             return None
         match step.act:
@@ -170,12 +170,6 @@ class _Walk:
             case _:
                 due = order.wake_at is not None and order.wake_at <= self._room.now()
                 return self._apply(order, Woke()) if due and self._once((order.name, step.act)) else None
-
-    def _callable(self, target: str, order: Order) -> bool:
-        if target not in self._room.sinks:
-            self._trouble(f"{order.name}: {target} is not configured any more: configure it, or end the order by hand")
-            return False
-        return self._room.health.open(target, self._room.now())
 
     def _gone(self, step: Next, order: Order) -> str | None:
         """The remote that the step is about, where the configuration has it no longer."""
@@ -355,7 +349,7 @@ class _Walk:
         self._tally.problems.setdefault(what, what)
 
     def _clean(self, text: str, order: Order) -> str:
-        return self._room.redactor.scrub(text, order.details)
+        return legible(self._room.redactor.scrub(text, order.details))
 
     def _cleaned(self, seen: Observation, order: Order) -> Observation:
         """An observation whose words, which may be a remote's, hold no secret and no person."""
@@ -363,6 +357,11 @@ class _Walk:
         texts = {name: getattr(seen, name) for name in words}
         clean = {name: self._clean(text, order) for name, text in texts.items() if isinstance(text, str)}
         return replace(seen, **clean) if clean != texts else seen
+
+
+def legible(text: str) -> str:
+    """A remote's word as it may be stored, printed and written on an order: without controls and broken characters."""
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def _target(step: Next, order: Order) -> str | None:

@@ -504,11 +504,13 @@ def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rul
     return order.but(work=Work.ENDED) if over else order
 
 
-def _ended_by_hand(order: Order, seen: DeliveredByHand | CancelledByHand, now: datetime, rules: Rules) -> Order:
+def _ended_by_hand(order: Order, seen: Observation, now: datetime, rules: Rules) -> Order:
     """A person has seen to what was set aside after its end; what an uncertain call did must be said first."""
     if order.park in {None, Park.UNCERTAIN}:
         return order
-    return (_delivered_by_hand if isinstance(seen, DeliveredByHand) else _cancelled_by_hand)(order, seen, now, rules)
+    if isinstance(seen, CancelledByHand):
+        return _cancelled_by_hand(order, seen, now, rules)
+    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
 
 
 def _by_hand(order: Order, state: State) -> Order:
@@ -582,12 +584,23 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     WithdrawRefused: _row(Rule(_withdraw_refused_luckily), ended=Rule(_withdraw_refused)),
     Woke: _row(Rule(_woke), new=IGNORED, ended=IGNORED),
     Broke: _row(Rule(_broke), new=Rule(_broke), ended=Rule(_broke)),
-    Retried: _row(_rule(_retried, _A), new=Rule(_retried), ended=_rule(_retried, _R, _A, _W, _D, _C)),
+    Retried: _row(
+        _rule(_retried, _A),
+        new=Rule(_retried),
+        delivered=_rule(_retried, _R, _A, _W),
+        cancelled=_rule(_retried, _R, _A, _W, _D),
+    ),
     NotDone: _row(Rule(_not_done), ended=Rule(_not_done)),
     DeliveredByHand: _row(
-        _rule(_delivered_by_hand, _D), new=_rule(_delivered_by_hand, _D), ended=_rule(_ended_by_hand, _D, _C)
+        _rule(_delivered_by_hand, _D),
+        new=_rule(_delivered_by_hand, _D),
+        delivered=Rule(_ended_by_hand),
+        cancelled=_rule(_ended_by_hand, _D),
     ),
     CancelledByHand: _row(
-        _rule(_cancelled_by_hand, _C), new=_rule(_cancelled_by_hand, _C), ended=_rule(_ended_by_hand, _D, _C)
+        _rule(_cancelled_by_hand, _C),
+        new=_rule(_cancelled_by_hand, _C),
+        delivered=_rule(_ended_by_hand, _C),
+        cancelled=_rule(_ended_by_hand, _D),
     ),
 }

@@ -145,6 +145,13 @@ class Http:
         assert answer is not None
         return answer if reveal else self._veiled(answer)
 
+    def veil(self, text: str) -> str:
+        """A text that was read out of an answer, whose escapes may have hidden a secret until then."""
+        for secret in (*self._hidden, *self._passing):
+            if len(secret) >= SHORTEST_HIDDEN:
+                text = text.replace(secret.decode(), "[hidden]")
+        return text
+
     def _veiled(self, answer: Answer) -> Answer:
         body = answer.body
         for secret in (*self._hidden, *self._passing):

@@ -303,7 +303,7 @@ class OnApi:
                 raise Unavailable(self._http.remote, operation, what)
             raise Uncertain(self._http.remote, operation, what)
         if answer.status >= 400:
-            raise Rejected(self._http.remote, operation, _cause(answer))
+            raise Rejected(self._http.remote, operation, self._http.veil(_cause(answer)))
 
     def _read(self, operation: str, answer: Answer, *, safe: bool = True) -> Any:
         try:

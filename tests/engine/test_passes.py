@@ -8,7 +8,7 @@ import pytest
 
 from syncer.engine import Engine, Room
 from syncer.errors import Unavailable, Uncertain, Unreadable
-from syncer.orders import Park, Retried, State
+from syncer.orders import Park, Refused, Retried, State
 from syncer.store import StoreError
 from tests.engine.doubles import NOW, RULES, Bench
 from tests.store.filled import run
@@ -186,6 +186,19 @@ def test_the_store_s_own_trouble_ends_the_pass_and_is_no_order_s(
     monkeypatch.undo()
     assert [order.park for order in bench.store.orders()] == [None, None, None]
     assert bench.engine.run_pass().advanced == 3
+
+
+@pytest.mark.parametrize("cause", ["port \ud800 down", "port \x00 down", "port \x1b[2J down", "port\r\n down"])
+def test_a_cause_of_any_characters_is_told_legibly(bench: Bench, cause: str) -> None:
+    bench.network.perform = lambda *_: Refused(cause)  # type: ignore[method-assign] # a double
+    bench.engine.run_pass()
+    assert bench.order().park is Park.REFUSED
+    (message,) = bench.portal.messages["770101"]
+    assert message.isprintable()
+    assert message.split()[:2] == ["Activation", "refused:"]
+    assert "port" in message
+    assert "down [stads.770101.m1]" in message
+    assert str(bench.order().parked).isprintable()
 
 
 # --- workers --------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What becomes of an order, from its first reading to its end: the table of the design, and what people do to it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -611,36 +612,28 @@ def test_retry_of_what_is_not_parked_changes_nothing() -> None:
 
 # --- by hand ----------------------------------------------------------------------------------------------------
 
-STAGES = ("listed", "routeless", "under way", "by a person", "failed", "overdue", "portal refused", "unreadable")
+
+def mended(one: World) -> World:
+    """What made the trouble does so no more."""
+    one.refuses = one.illegible = ""
+    return one
 
 
-def at(stage: str) -> World:
-    match stage:
-        case "listed":
-            return world()
-        case "routeless":
-            return world("9999").run()
-        case "under way":
-            return under_way()
-        case "by a person":
-            return under_way("3200")
-        case "failed":
-            return failing(FAILED)
-        case "overdue":
-            return under_way().after(days=14)
-        case "portal refused":
-            one = world(refuses="not allowed").run()
-            one.refuses = ""
-            return one
-        case _:
-            one = world(illegible="no XML").run()
-            one.illegible = ""
-            return one
+STAGES: dict[str, Callable[[], World]] = {
+    "listed": world,
+    "without a route": lambda: world("9999").run(),
+    "under way": under_way,
+    "by a person": lambda: under_way("3200"),
+    "failed": lambda: failing(FAILED),
+    "overdue": lambda: under_way().after(days=14),
+    "refused by the portal": lambda: mended(world(refuses="not allowed").run()),
+    "unreadable": lambda: mended(world(illegible="no XML").run()),
+}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deliver_by_hand_ends_the_order_at_each_stage_and_the_portal_is_told_each_step(stage: str) -> None:
-    one = at(stage)
+    one = STAGES[stage]()
     handed_over = len(one.submitted)
     one.say(DeliveredByHand())
     assert one.statuses[0] == "received"
@@ -651,7 +644,7 @@ def test_deliver_by_hand_ends_the_order_at_each_stage_and_the_portal_is_told_eac
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_cancel_by_hand_ends_the_order_at_each_stage_and_the_portal_is_told(stage: str) -> None:
-    one = at(stage)
+    one = STAGES[stage]()
     withdrawn, handed_over = stage in {"under way", "overdue"}, len(one.submitted)
     one.say(CancelledByHand())
     assert one.statuses[-1] == "cancelled"

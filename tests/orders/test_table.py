@@ -45,7 +45,7 @@ HANDLED = [
 WAYS = [(kind, state, to) for kind, state in HANDLED for to in sorted(TABLE[kind][state].leads) if to is not state]
 TRIES = 3000  # of random facts, until one goes a declared way; a rare one takes a hundred
 
-many = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def name(part: Any) -> str:
@@ -74,7 +74,7 @@ def test_ignored_and_impossible_are_not_the_same() -> None:
     assert IGNORED.leads == IMPOSSIBLE.leads == frozenset()
 
 
-@settings(many, max_examples=2000)
+@settings(many, max_examples=1000)
 @given(BYTES, st.sampled_from(HANDLED))
 def test_each_handler_stays_within_the_states_that_its_rule_declares(
     data: bytes, pair: tuple[type[Observation], State]
@@ -120,7 +120,7 @@ def test_only_what_the_table_calls_impossible_is_refused(one: Situation) -> None
     assert (decided(one) is None) == (TABLE[type(one.seen)][one.order.state] is IMPOSSIBLE)
 
 
-@settings(many, max_examples=3000)
+@settings(many, max_examples=1500)
 @given(situations)
 def test_each_decision_keeps_the_promises(one: Situation) -> None:
     decision = decided(one)

@@ -98,7 +98,7 @@ def test_an_order_with_an_id_is_not_nameless() -> None:
 
 # --- fields and routes ------------------------------------------------------------------------------------------
 
-DETAILS = {
+DETAILS: dict[str, dict[str, object]] = {
     "head": {"service": "1", "date": "2031-05-04"},
     "order": {"service": "2", "empty": None},
     "data": {"premise": 1101, "a.b": "dotted"},

@@ -53,7 +53,8 @@ NOT_SENT = Lost(Absent())
 class Storm(World):
     """A world where anything may happen, as `take` says, until it is `calm`.
 
-    `effects` counts what really took effect, by the intent's key (a status may be told again); people who are asked tell the truth about it.
+    `effects` counts what really took effect, by the intent's key (a status may be told again); people who are asked
+    tell the truth about it.
     """
 
     take: Draw[Any] = field(default=lambda options: options[0])
@@ -93,6 +94,7 @@ class Storm(World):
 
     def _said(self, intent: Intent) -> Answer:
         good: Observation
+        bad: Observation
         match intent.kind:
             case Kind.STATUS:
                 wanted = intent.payload["status"]
@@ -194,7 +196,7 @@ def storm(data: bytes) -> Storm:
 
 
 STORMS = st.binary(min_size=200, max_size=200).map(storm)
-many = settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many

@@ -56,7 +56,7 @@ url = "{url}/stads/plain/serviceguide_log"
 api_user = 1234
 api_key = {{ env = "STADS_KEY" }}
 since = 2020-01-01
-timeout = "0.3s"
+timeout = "{timeout}"
 rate = 1000
 max_answer = "100KB"
 verb = "{verb}"
@@ -67,7 +67,7 @@ url = "{url}/malmo/plain/serviceguide_log"
 api_user = 5678
 api_key = {{ file = "malmo.secret" }}
 since = 2020-01-01
-timeout = "0.3s"
+timeout = "{timeout}"
 rate = 1000
 
 [fulfilments.nordnet]
@@ -75,7 +75,7 @@ kind = "on_api"
 url = "{url}/nordnet/onapi/2.4/"
 username = "sp"
 password = {{ env = "NORD_PASSWORD" }}
-timeout = "0.3s"
+timeout = "{timeout}"
 rate = 1000
 max_answer = "100KB"
 
@@ -84,7 +84,7 @@ kind = "on_api"
 url = "{url}/sydnet/onapi/2.6/"
 username = "sp"
 password = {{ file = "syd.secret" }}
-timeout = "0.3s"
+timeout = "{timeout}"
 rate = 1000
 
 [fulfilments.desk]
@@ -128,8 +128,8 @@ class Scene:
         self.folder = folder
         self.file = folder / "state" / "syncer.db"
         self._capture = capture
-        portal: dict[str, Any] = {"parrot": False, "verb": "get", "form": "json"} | options
-        self._form, self._verb = portal.pop("form"), portal.pop("verb")
+        portal: dict[str, Any] = {"parrot": False, "verb": "get", "form": "json", "timeout": "20s"} | options
+        self._settings = {name: portal.pop(name) for name in ("form", "verb", "timeout")}
         make = Parrot if portal.pop("parrot") else XspSimulator
         self.stads = make(name="stads", api_user="1234", api_key=STADS_KEY, **portal)
         self.malmo = XspSimulator(name="malmo", api_user="5678", api_key=MALMO_KEY, seed=2)
@@ -167,7 +167,7 @@ class Scene:
             file.chmod(0o600)
         script = self.folder / "command.py"
         script.write_text(COMMAND, encoding="utf-8")
-        text = CONFIG.format(url=self.host.url, form=self._form, verb=self._verb)
+        text = CONFIG.format(url=self.host.url, **self._settings)
         for name, (code, form) in COMMANDS.items():
             command = json.dumps([sys.executable, "-I", str(script), str(code), form])
             text += f'\n[fulfilments.c{name}]\nkind = "command"\ncommand = {command}\n'
@@ -233,13 +233,13 @@ class Scene:
         """Every order that the program knows."""
         return [order["order"] for order in json.loads(self.run("orders", "--json"))]
 
-    def look(self) -> None:
-        """Every command that only reads."""
+    def look(self, *, closely: bool = True) -> None:
+        """Every command that only reads; `closely`, each order is shown too."""
         for words in (["check"], ["status"], ["orders"], ["log"], ["check", "--json"], ["status", "--json"]):
             self.run(*words)
         for words in (["orders", "--json"], ["log", "--json"], ["log", "--failures"], ["--once", "--dry-run"]):
             self.run(*words)
-        for name in self.names():
+        for name in self.names() if closely else []:
             document = json.loads(self.run("show", name, "--json"))
             del document["details"]  # theirs is the place
             self.said[-2] = (f"show {name}", json.dumps(document, ensure_ascii=False))

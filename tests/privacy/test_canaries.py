@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from syncer.simulators.on_api import Script
 from syncer.store import Store
 from tests.privacy.canaries import (
     CUSTOMER,
@@ -89,6 +90,16 @@ def test_a_portal_that_repeats_the_key_when_it_refuses_it_does_not_bring_it_out(
     scene.look()
     told = "".join(text for _, text in scene.said)
     assert "Login failed: method=api_login api_user=1234 api_key=[hidden]" in told
+    assert scene.leaks() == []
+
+
+def test_a_network_that_repeats_the_password_does_not_bring_it_out(scene: Scene) -> None:
+    for code in (409, 400):
+        scene.order(Script(refuse=code, cause=f"who are you, {NORD_PASSWORD}"))
+    scene.order(Script(end="DONE_FAILED", message=f"who are you, {NORD_PASSWORD} {STADS_KEY}"))
+    scene.run("--once")
+    scene.look()
+    assert "who are you, [hidden]" in "".join(scene.messages())
     assert scene.leaks() == []
 
 

@@ -19,11 +19,11 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from syncer import config as conf
 from syncer import cli, wiring
+from syncer import config as conf
 from syncer.engine import Engine, Summary
 from syncer.orders import Order
 from syncer.simulators.host import Entry, Host
@@ -122,7 +122,10 @@ class Ran:
 
 
 class World:
-    """A portal, a network, and a program that lives between them. `settings` fill the configuration's gaps."""
+    """A portal, a network, and a program that lives between them, at a time of its own or (`at` None) at present.
+
+    `settings` fill the configuration's gaps.
+    """
 
     def __init__(
         self,
@@ -135,13 +138,13 @@ class World:
         **settings: str,
     ) -> None:
         self.folder = folder
-        self.clock = wiring.utc if at is None else Clock(at)
+        self.clock = Clock(wiring.utc() if at is None else at)
         options = {"version": "2.4", **(network or {})}
         self.portal = XspSimulator(name="tg", api_key=KEY, now=self.clock, **(portal or {}))
         self.network = OnApiSimulator(
             "nordnet", username="sp", password=PASSWORD, mount="/nordnet", now=self.clock, **options
         )
-        mounts = {"/xsp": self.portal, "/nordnet": self.network, **(others or {})}
+        mounts: dict[str, Simulator] = {"/xsp": self.portal, "/nordnet": self.network, **(others or {})}
         self.host = Host(mounts, now=self.clock)
         for name, secret in (("key", KEY), ("password", PASSWORD)):
             (folder / f"{name}.secret").write_text(secret, encoding="utf-8")
@@ -149,7 +152,7 @@ class World:
         self._settings = {**DEFAULTS, "version": str(options["version"]), **settings}
         self._ports = 0
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> Self:
         self.host.start()
         self.configure()
         return self
@@ -176,7 +179,7 @@ class World:
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """The program, alive in this process. Where there is no database, it gets an empty one: quicker than its own."""
+        """The program, alive in this process. Where there is no database it gets an empty one, quicker than its own."""
         config = conf.load(self.config_file)
         if not self.database.exists():
             self.database.parent.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from syncer.simulators.on_api import Script
-from tests.ring.harness import DESK, PROGRAM, STOCKHOLM, UNMAPPED, Clock, World
+from tests.ring.harness import DESK, PROGRAM, STOCKHOLM, UNMAPPED, World
 
 LATER = datetime(2031, 5, 10, 8, 0, tzinfo=STOCKHOLM)
 SLOW = Script(received_ticks=1, progress_ticks=1)
@@ -39,7 +39,6 @@ def tick(world: World) -> None:
 
 def until_later(world: World) -> None:
     """The wished day comes."""
-    assert isinstance(world.clock, Clock)
     world.clock.set(max(world.clock(), LATER) + timedelta(minutes=1))
 
 
@@ -59,8 +58,8 @@ KINDS = PLAIN_KIND, SLOW_KIND, REFUSED, FAILED, UNROUTED, SCHEDULED, HELD, MANUA
 def program(folder: Path, body: str = "") -> str:
     """The configuration of a command that notes each of its runs, and then does what `body` says (Python)."""
     script = folder / "program.py"
-    note = f"import json, sys\norder = json.load(sys.stdin)\nopen({str(folder / 'runs')!r}, 'a').write(order['order'] + '\\n')\n"
-    script.write_text(note + body, encoding="utf-8")
+    notes = "import json, sys", f"open({str(folder / 'runs')!r}, 'a').write(json.load(sys.stdin)['order'] + '\\n')"
+    script.write_text("\n".join([*notes, body]), encoding="utf-8")
     words = ", ".join(f'"{word}"' for word in (sys.executable, "-I", str(script)))
     return (
         f'[fulfilments.script]\nkind = "command"\ncommand = [{words}]\n'

@@ -1,6 +1,5 @@
 """Promise 3: with the database gone at whatever moment, nothing is done again, and the orders end the same."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,16 @@ from tests.ring.kinds import (
 Ending = tuple[str, tuple[str, ...], bool]
 
 
-def to_the_end(world: World, kind: Kind, forgets: Callable[[], None] = lambda: None) -> None:
+def nothing(world: World) -> None:
+    """What happens when nothing does."""
+
+
+def to_the_end(world: World, kind: Kind, *, forgetful: bool = False) -> None:
     """A pass, and one more after each thing that happens; then two in which nothing does."""
-    for happens in (*kind.then, lambda _: None, lambda _: None):
+    for happens in (*kind.then, nothing, nothing):
         world.once()
-        forgets()
+        if forgetful:
+            world.forget()
         happens(world)
     world.once()
 
@@ -57,7 +61,7 @@ def test_an_order_ends_the_same_when_the_database_is_lost_after_every_pass(tmp_p
     expected, said, _ = undisturbed(tmp_path / "undisturbed", kind)
     with kind.world(tmp_path / "forgetful") as world:
         number = kind.arrive(world)
-        to_the_end(world, kind, world.forget)
+        to_the_end(world, kind, forgetful=True)
         assert ending(world, number) == expected
         assert len(world.said(number)) == said
         assert len(runs(world)) <= 1
@@ -68,7 +72,7 @@ def lose_it_at_call(world: World, kind: Kind, number_of_call: int, answered: Fau
     """The program runs until a writing call is made, whose answer is lost, and with it everything but the remotes."""
     lost = world.host.fault(answered, where=changes_something, skip=number_of_call)
     world.host.fault(Fault.REFUSE, times=None, where=lambda _: lost.taken > 0)
-    for happens in (*kind.then, lambda _: None):
+    for happens in (*kind.then, nothing):
         world.once()
         if lost.taken:
             break
@@ -145,7 +149,7 @@ def test_however_a_network_shows_its_orders_a_lost_database_activates_nothing_tw
     with replace(kind, network=quirk).world(tmp_path, network_lines=lines_for(quirk)) as world:
         number = kind.arrive(world)
         lose_it_at_call(world, kind, 1, Fault.RESET_AFTER)
-        to_the_end(world, kind, world.forget)
+        to_the_end(world, kind, forgetful=True)
         order = world.orders()[number]
         assert order.final or order.park is not None
         assert len(world.network.activations()) <= 1
@@ -165,7 +169,7 @@ def test_however_a_portal_shows_its_log_a_lost_database_writes_no_message_twice(
 ) -> None:
     with kind.world(tmp_path, portal=portal) as world:
         number = kind.arrive(world)
-        to_the_end(world, kind, world.forget)
+        to_the_end(world, kind, forgetful=True)
         assert len(world.said(number)) <= 1
         assert world.orders()[number].park is not None
         assert_nothing_twice(world)

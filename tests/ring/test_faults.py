@@ -8,7 +8,7 @@ import pytest
 
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
-from tests.ring.harness import UNMAPPED, Clock, World, assert_nothing_twice
+from tests.ring.harness import UNMAPPED, World, assert_nothing_twice
 
 OPTIONS: dict[Fault, dict[str, Any]] = {
     Fault.HUGE: {"size": 2_000_000},
@@ -61,7 +61,6 @@ CASES = [(kind, place) for place in PLACES for kind in Fault if place.operation 
 
 def play(world: World) -> Outcome:
     """A slow order, a refused one, one for an unknown access and one without a route, to their ends."""
-    assert isinstance(world.clock, Clock)
     world.order(Script(received_ticks=1))
     world.order(Script(refuse=409, cause="Porten är upptagen"))
     world.order(socket="LT9999X09")

@@ -36,10 +36,10 @@ def fill(world: World) -> None:
     for status in ("received", "active", "waiting", "delivered", "cancelled"):
         world.order(status=status)
     world.order(status="pausad")
-    for how in ("broken_xml", "empty"):
-        world.portal.break_detail(world.order(), how)  # type: ignore[arg-type]
-    for how in ("no_id", "absurd"):
-        world.portal.break_row(world.order(), how)  # type: ignore[arg-type]
+    world.portal.break_detail(world.order(), "broken_xml")
+    world.portal.break_detail(world.order(), "empty")
+    world.portal.break_row(world.order(), "no_id")
+    world.portal.break_row(world.order(), "absurd")
 
 
 def read_since(world: World, before: int) -> set[str]:
@@ -90,7 +90,11 @@ def test_an_order_that_waits_for_its_day_costs_no_call(tmp_path: Path) -> None:
 
 
 def files(world: World) -> dict[str, bytes]:
-    return {str(file.relative_to(world.folder)): file.read_bytes() for file in sorted(world.folder.rglob("*")) if file.is_file()}
+    return {
+        str(file.relative_to(world.folder)): file.read_bytes()
+        for file in sorted(world.folder.rglob("*"))
+        if file.is_file()
+    }
 
 
 def rehearse(world: World, *words: str) -> list[str]:
@@ -132,15 +136,11 @@ def test_a_dry_run_does_not_take_anything_over_nor_cancel_anything(world: World)
     assert [order["cancelled"] for order in world.network.orders()] == [False]
 
 
-def test_what_a_dry_run_says_is_what_the_pass_then_does(world: World) -> None:
+def test_a_dry_run_would_tell_the_portal_of_just_those_orders_that_the_pass_then_tells_it_of(world: World) -> None:
     fill(world)
-    said = {line for line in rehearse(world, "--json") if " is received" in line or " have " in line}
+    said = {line for line in rehearse(world, "--json") if line.endswith(" is received")}
     world.once()
-    done = {
-        f"would tell tg that tg:{entry.effect['order']} is received"
-        for entry in world.host.effects("tg", "status")
-        if entry.effect and entry.effect["value"] == "received"
+    effects = [entry.effect for entry in world.host.effects("tg", "status") if entry.effect is not None]
+    assert said == {
+        f"would tell tg that tg:{effect['order']} is received" for effect in effects if effect["value"] == "received"
     }
-    asked = len(world.host.calls("nordnet", "orders.create"))
-    assert {line for line in said if " is received" in line} == done
-    assert len([line for line in said if "have nordnet deliver" in line]) >= asked

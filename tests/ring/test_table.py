@@ -16,7 +16,7 @@ from syncer.orders import Park, reference
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
 from syncer.store import Store
-from tests.ring.harness import FIBER, STOCKHOLM, Clock, World, assert_nothing_twice
+from tests.ring.harness import FIBER, STOCKHOLM, World, assert_nothing_twice
 
 SLOW = Script(received_ticks=1, progress_ticks=1)
 LATER = datetime(2031, 5, 10, 8, 0, tzinfo=STOCKHOLM)
@@ -50,11 +50,11 @@ def cancels(world: World, number: str) -> Callable[[], None]:
 
 
 def sets(world: World, at: datetime) -> Callable[[], None]:
-    def set_clock() -> None:
-        assert isinstance(world.clock, Clock)
-        world.clock.set(at)
+    return lambda: world.clock.set(at)
 
-    return set_clock
+
+def later(world: World, **by: float) -> Callable[[], None]:
+    return lambda: world.clock.go_on(**by)
 
 
 # --- plain ----------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_cancelled_between_our_reading_and_our_activating_is_noticed(tmp_path: P
         world.once()
         world.portal.change_status(number, "cancelled")
         world.portal.stale(number, 99)  # the list does not show it yet: only the order itself does
-        sets(world, world.clock() + timedelta(minutes=6))()
+        world.clock.go_on(minutes=6)
         world.once()
         assert_row(world, number, ["received"])
         assert world.network.orders() == []
@@ -190,7 +190,9 @@ def test_cancelled_there_while_the_network_can_still_cancel_is_cancelled_there_t
 def test_cancelled_there_too_late_for_the_network_asks_a_person(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         number = world.order(SLOW)
-        play(world, lambda: (world.network.tick(), cancels(world, number)()))
+        world.once()
+        world.network.tick()
+        play(world, cancels(world, number))
         assert_row(world, number, ["received", "active"], 1, Park.CANCEL)
         assert world.orders()[number].state == "cancelled"
         play(world, world.network.tick)
@@ -279,17 +281,18 @@ def test_failed_waits_with_one_message_that_tells_the_networks_cause(tmp_path: P
 def test_not_done_by_the_deadline_is_parked_and_told_once(tmp_path: Path) -> None:
     with World(tmp_path, network_lines='deadline = "3d"') as world:
         number = world.order(Script(received_ticks=99))
-        play(world, lambda: sets(world, world.clock() + timedelta(days=2))())
+        play(world, later(world, days=2))
         assert_row(world, number, ["received", "active"])
-        play(world, lambda: sets(world, world.clock() + timedelta(days=2))(), lambda: None)
+        play(world, later(world, days=2), lambda: None)
         assert_row(world, number, ["received", "active", "waiting"], 1, Park.DEADLINE)
 
 
 def test_done_after_the_deadline_all_the_same_is_delivered(tmp_path: Path) -> None:
     with World(tmp_path, network_lines='deadline = "3d"') as world:
         number = world.order(Script(received_ticks=1))
-        play(world, lambda: sets(world, world.clock() + timedelta(days=4))())
-        play(world, lambda: (world.network.tick(), sets(world, world.clock() + timedelta(hours=2))()))
+        play(world, later(world, days=4))
+        world.network.tick()
+        play(world, later(world, hours=2))
         assert world.told(number) == ["received", "active", "waiting", "active", "delivered"]
         assert (len(world.said(number)), world.orders()[number].park) == (1, None)
         assert len(world.network.activations()) == 1
@@ -371,7 +374,7 @@ def test_unreadable_and_then_mended_goes_on_by_itself(tmp_path: Path) -> None:
         world.portal.break_detail(number)
         world.once()
         world.portal.break_detail(number, "whole")
-        sets(world, world.clock() + timedelta(hours=1))()
+        world.clock.go_on(hours=1)
         world.once()
         assert_row(world, number, ["received", "active", "delivered"])
 
@@ -431,7 +434,7 @@ def test_too_many_calls_makes_an_order_late_by_as_much_as_was_asked_for(
         asked = len(world.host.calls(remote))
         world.once()
         assert len(world.host.calls(remote)) == asked
-        sets(world, world.clock() + timedelta(seconds=121))()
+        world.clock.go_on(seconds=121)
         world.once()
         assert_row(world, number, ["received", "active", "delivered"])
         assert len(world.network.activations()) == 1
@@ -443,6 +446,6 @@ def test_too_many_calls_for_a_message_makes_the_message_late_and_not_double(tmp_
         world.host.fault(Fault.TOO_MANY, "tg", "add_message", retry_after=120)
         world.once()
         assert world.said(number) == []
-        sets(world, world.clock() + timedelta(seconds=121))()
+        world.clock.go_on(seconds=121)
         play(world, lambda: None)
         assert_row(world, number, ["received"], 1, Park.ROUTE)
