@@ -80,7 +80,7 @@ class XspPortal:
         good = tuple(row for row in listed if isinstance(row, Listed))
         broken = tuple(row for row in listed if isinstance(row, Broken))
         self._last = {row.external_id: row for row in good}
-        position = self._position(cursor, good, start, today)
+        position = self._position(cursor, good, today)
         reread = today.isoformat() if deep else cursor.reread_on
         warning = (
             "exactly 100 orders were listed: see that the portal doesn't cap its list"
@@ -107,11 +107,14 @@ class XspPortal:
                 start = min(start, deepest, oldest - timedelta(days=self._window.overlap))
         return max(start, self._window.since or start), deep
 
-    def _position(self, cursor: Cursor, rows: tuple[Listed, ...], start: date, today: date) -> str:
-        newest = max((day for row in rows if (day := _day(row.head.get("date"))) is not None), default=start)
-        before = _day(cursor.position)
-        furthest = newest if before is None else max(before, newest)
-        return min(furthest, today + timedelta(days=1)).isoformat()  # one dated next year doesn't close this one
+    def _position(self, cursor: Cursor, rows: tuple[Listed, ...], today: date) -> str | None:
+        """The newest day that the portal has dated an order; never one of our clock's, and never back."""
+        before = _day(cursor.position) or self._window.since
+        dated = [day for row in rows if (day := _day(row.head.get("date"))) is not None]
+        # One dated next year doesn't close this one.
+        days = [min(max(dated), today + timedelta(days=1))] if dated else []
+        days += [before] if before is not None else []
+        return max(days).isoformat() if days else None
 
     def read(self, order: Order) -> Observation:
         """The order's details, its customer and its status (sections 6.2 and 6.3).

@@ -853,7 +853,7 @@ def test_a_pass_that_is_told_to_stop_finishes_its_calls_and_leaves_as_after_a_cl
     with world.start("--once", "--json") as process:
         wait_for(lambda: world.host.effects("nordnet"))
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["problems"] == []
     assert not all(world.portal.status(order) == "delivered" for order in orders)
@@ -884,7 +884,7 @@ def test_the_service_delivers_orders_as_they_come_and_stops_cleanly(tmp_path: Pa
             wait_for(lambda: world.portal.status(second) == "delivered")
             assert world.run("--once").code == 75
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate()
         assert (process.returncode, err) == (0, "")
         events = [json.loads(line)["event"] for line in out.splitlines()]
         assert (events[0], events[-1]) == ("service.started", "service.stopped")
@@ -901,7 +901,7 @@ def test_the_service_acts_on_an_operators_word(tmp_path: Path) -> None:
             assert world.say("deliver", number).code == 0
             wait_for(lambda: world.portal.status(number) == "delivered")
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
+            process.communicate()
         assert process.returncode == 0
 
 

@@ -26,9 +26,8 @@ from tests.privacy.scene import Scene
 
 
 def _through(scene: Scene, names: dict[str, str], look: Callable[[], None] = lambda: None) -> None:
-    """The life of all orders: passes, an operator's words, and a look in between."""
+    """The life of all orders: passes, an operator's words, and a look at the end."""
     scene.run("--once")
-    look()
     scene.nordnet.tick(5)
     scene.run("--once", "--json")
     for name in (names["1-json"], names["1-repr"]):

@@ -6,9 +6,9 @@ the program. What must always be true of the remotes' own journal stands here to
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -38,6 +38,7 @@ NOON = datetime(2031, 5, 4, 12, 0, tzinfo=STOCKHOLM).astimezone(UTC)
 KEY, PASSWORD = "påhittad nyckel & mer", "hemligt-lösen-å"
 FIBER = "FIBER-250-250"
 PLAIN, DESK, PROGRAM, UNMAPPED = "3105", "3200", "3300", "77"
+PATIENCE = 120.0  # seconds until a process that hangs is killed
 WRITES = frozenset({"set_status", "add_message"})
 
 HEAD = """
@@ -201,10 +202,14 @@ class World:
         for file in self.database.parent.glob("syncer.db*"):
             file.unlink()
 
-    def start(self, *words: str, **more: str) -> "subprocess.Popen[str]":
-        """The real program as a process of its own. Of the environment, only what is needed is passed on."""
+    @contextmanager
+    def start(self, *words: str, **more: str) -> Iterator["subprocess.Popen[str]"]:
+        """The real program as a process of its own, which doesn't outlive the test, nor anybody's patience.
+
+        Of the environment, only what is needed is passed on.
+        """
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONWARNINGS": "error"}
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "syncer", *words],
             cwd=self.folder,
             env=environment | more,
@@ -212,16 +217,19 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            patience = threading.Timer(PATIENCE, process.kill)
+            patience.start()
+            try:
+                yield process
+            finally:
+                patience.cancel()
+                process.kill()
 
     def run(self, *words: str, **more: str) -> Ran:
         """A process of the program, to its end."""
         with self.start(*words, **more) as process:
-            try:
-                out, err = process.communicate(timeout=60)
-            except BaseException:
-                process.send_signal(signal.SIGKILL)
-                raise
+            out, err = process.communicate()
         return Ran(process.returncode, out, err)
 
     def say(self, *words: str) -> Ran:

@@ -85,7 +85,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def test_a_fault_makes_an_order_late_or_parks_it_and_does_nothing_twice(
     tmp_path: Path, undisturbed: Outcome, kind: Fault, place: Place
 ) -> None:
-    with World(tmp_path, timeout="0.3s", network={"version": place.version}) as world:
+    with World(tmp_path, timeout="0.5s", network={"version": place.version}) as world:
         for before in place.before:
             world.host.fault(*before)
         struck = world.host.fault(kind, place.remote, place.operation, **OPTIONS.get(kind, {}))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from requests.auth import HTTPBasicAuth
 
 from tests.ring.harness import FIBER, PASSWORD, World, assert_nothing_twice
 
@@ -22,7 +23,7 @@ def tell(world: World, number: str, status: str) -> None:
 def activate(world: World, access: str) -> None:
     body = {"operation": "ACTIVATE", "accessId": access, "service": FIBER, "spReference": "tg.1.s1"}
     url = f"{world.host.url}/nordnet/onapi/2.4/orders/"
-    requests.post(url, json=body, auth=(b"sp", PASSWORD.encode()), timeout=10)
+    requests.post(url, json=body, auth=HTTPBasicAuth(b"sp", PASSWORD.encode()), timeout=10)
 
 
 def test_a_status_told_twice_is_found(tmp_path: Path) -> None:

@@ -319,7 +319,7 @@ SPOILED = [
 
 @pytest.mark.parametrize("kind", SPOILED)
 def test_a_listing_that_fails_moves_nothing_and_the_next_one_makes_up_for_it(tmp_path: Path, kind: Fault) -> None:
-    with World(tmp_path, timeout="0.5s") as world:
+    with World(tmp_path, timeout="1s") as world:
         world.order(date=days_ago(world, 1))
         world.once()
         before = position(world)

@@ -399,7 +399,7 @@ TROUBLES = [
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
 def test_a_remote_that_is_down_or_slow_makes_an_order_late_and_nothing_else(tmp_path: Path, trouble: Trouble) -> None:
-    with World(tmp_path, timeout="0.3s") as world:
+    with World(tmp_path, timeout="1s") as world:
         number = world.order()
         world.host.fault(trouble.kind, trouble.remote, trouble.operation, times=None)
         summary = play(world, lambda: None)
