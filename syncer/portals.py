@@ -5,6 +5,7 @@ What an observation means for an order is decided elsewhere; how a call goes ove
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from syncer.errors import AccessDenied, Rejected, Unreadable
 from syncer.orders import (
+    FINAL,
     Absent,
     Broken,
     CannotTell,
@@ -35,6 +37,7 @@ from syncer.orders import (
 from syncer.remotes.xsp import Row, Xsp
 
 SIBLING_CAP = 100  # a sibling of this API caps its answers at 100 rows (xsp.md, section 12)
+AT_ONCE = re.compile(r"asap|0000-00-00.*|0", re.IGNORECASE)  # a zero date is a database's way to say none
 CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
 
 
@@ -82,11 +85,7 @@ class XspPortal:
         self._last = {row.external_id: row for row in good}
         position = self._position(cursor, good, today)
         reread = today.isoformat() if deep else cursor.reread_on
-        warning = (
-            "exactly 100 orders were listed: see that the portal doesn't cap its list"
-            if len(rows) == SIBLING_CAP
-            else ""
-        )
+        warning = CAPPED if len(rows) == SIBLING_CAP else ""
         return Page(good, broken, Cursor(position, reread), warning)
 
     def _listed(self, row: Row) -> Listed | Broken:
@@ -139,7 +138,7 @@ class XspPortal:
         return Read(
             status=status,
             service=_text(info.order.get("service")) or _text(head.get("service")),
-            wish_at=self._wish(info.order, head),
+            wish_at=None if status in FINAL else self._wish(info.order, head),
             details=details,
             explained=explained,
         )
@@ -154,19 +153,24 @@ class XspPortal:
         raise Unreadable(self.name, "order_info", "the answer holds no status")
 
     def _wish(self, *sections: Mapping[str, Any]) -> datetime | None:
-        """The delivery wished for, as UTC; None for `asap`, and for what is no date."""
+        """The delivery wished for, as UTC; None for `asap`, and where nothing is wished.
+
+        Raises:
+            Unreadable: a wish that is no date. Taking it for `asap` would be a guess.
+        """
         for section in sections:
             for name in ("delivery", "delivery_date"):
                 text = _text(section.get(name))
                 if text:
-                    return self._instant(text)
+                    return None if AT_ONCE.fullmatch(text) else self._instant(text)
         return None
 
     def _instant(self, text: str) -> datetime | None:
         try:
             local = datetime.fromisoformat(text)
         except ValueError:
-            return None
+            cause = "the wished delivery is neither asap nor a date"
+            raise Unreadable(self.name, "order_info", cause, raw=text) from None
         local = local if local.tzinfo is not None else local.replace(tzinfo=self._zone)
         try:
             return local.astimezone(UTC)
