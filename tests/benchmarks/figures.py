@@ -36,29 +36,37 @@ class Figure:
         }
 
 
-def take_turns(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
-    """The seconds that each work took in each round; each round does every one once, after one round that isn't kept.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one turn took, in seconds: on the clock, and of the processor, which a busy machine changes less."""
+
+    clock: float
+    processor: float
+
+
+def take_turns(works: Mapping[str, Work], rounds: int) -> dict[str, list[Taken]]:
+    """What each work took in each round; each round does every one once, after one round that isn't kept.
 
     Each begins with its garbage collected, so that none pays for another's, and each round begins with another one.
     """
     names = list(works)
-    taken: dict[str, list[float]] = {name: [] for name in names}
+    taken: dict[str, list[Taken]] = {name: [] for name in names}
     for number in range(rounds + 1):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            seconds = _seconds(works[name])
+            turn = _turn(works[name])
             if number:
-                taken[name].append(seconds)
+                taken[name].append(turn)
     return taken
 
 
-def _seconds(work: Work) -> float:
+def _turn(work: Work) -> Taken:
     gc.collect()
-    began = time.perf_counter()
+    clock, processor = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return Taken(time.perf_counter() - clock, time.process_time() - processor)
 
 
-def medians(taken: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median of each."""
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+def medians(taken: Mapping[str, list[Taken]]) -> dict[str, float]:
+    """The median of each, on the clock."""
+    return {name: statistics.median(turn.clock for turn in turns) for name, turns in taken.items()}

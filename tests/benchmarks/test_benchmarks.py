@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from tests.benchmarks.__main__ import document, figures, table
-from tests.benchmarks.figures import Figure, medians, take_turns
-from tests.benchmarks.passes import unchanged
+from tests.benchmarks.figures import Figure, Taken, medians, take_turns
+from tests.benchmarks.passes import _left, unchanged
 
 HEAVY = {"sqlmodel", "sqlalchemy", "alembic", "requests", "pydantic", "rich"}
 LOADED = """
@@ -38,7 +38,7 @@ def test_each_benchmark_runs_and_says_what_it_measured() -> None:
         "syncer --once, nothing to do",
     ]
     assert [set(figure.seconds) for figure in found] == [
-        {"pass", "call", "parsing", "own"},
+        {"pass", "call", "parsing", "own", "own, of the processor"},
         {"--help", "nothing"},
         {"--once", "imports"},
     ]
@@ -60,11 +60,21 @@ def test_things_to_compare_take_turns_and_the_first_round_is_not_kept() -> None:
     done: list[str] = []
     taken = take_turns({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, rounds=2)
     assert done == ["a", "b", "b", "a", "a", "b"]
-    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
+    assert {name: len(turns) for name, turns in taken.items()} == {"a": 2, "b": 2}
 
 
 def test_the_middle_is_the_median() -> None:
-    assert medians({"a": [3.0, 1.0, 100.0]}) == {"a": 3.0}
+    assert medians({"a": [Taken(3.0, 9.0), Taken(1.0, 8.0), Taken(100.0, 7.0)]}) == {"a": 3.0}
+
+
+def test_our_own_time_is_what_is_left_of_a_pass_in_the_same_round() -> None:
+    taken = {
+        "pass": [Taken(10.0, 5.0), Taken(30.0, 5.0), Taken(11.0, 6.0)],
+        "call": [Taken(4.0, 1.0), Taken(23.0, 1.0), Taken(4.0, 1.0)],
+        "parsing": [Taken(2.0, 2.0), Taken(2.0, 2.0), Taken(2.0, 2.0)],
+    }
+    assert _left(taken, lambda turn: turn.clock) == 5.0  # 4, 5 and 5: the slow call of the second round is not ours
+    assert _left(taken, lambda turn: turn.processor) == 2.0
 
 
 @pytest.mark.parametrize(("ok", "verdict"), [(True, "ok"), (False, "over"), (None, "for orientation")])

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from syncer.config import load
 from syncer.simulators.on_api import Script
 from syncer.store import Store
+from syncer.telemetry import Redactor
+from syncer.wiring import remotes_of
 from tests.privacy.canaries import (
     CUSTOMER,
     DATA,
@@ -90,6 +93,15 @@ def test_a_portal_that_repeats_the_key_when_it_refuses_it_does_not_bring_it_out(
     told = "".join(text for _, text in scene.said)
     assert "Login failed: method=api_login api_user=1234 api_key=[hidden]" in told
     assert scene.leaks() == []
+
+
+def test_each_hash_is_told_to_the_logs_before_it_can_be_in_one(scene: Scene) -> None:
+    config, redactor = load(scene.folder / "syncer.toml"), Redactor()
+    for call in remotes_of(config, redactor, read_only=True).checks.values():
+        call()
+    hashes = [call.params["hash"] for call in scene.host.calls(operation="orders")]
+    assert len(hashes) == 2
+    assert [redactor.scrub(f"?hash={text}&x") for text in hashes] == ["?hash=[hidden]&x"] * 2
 
 
 def test_a_network_that_repeats_the_password_does_not_bring_it_out(scene: Scene) -> None:
