@@ -249,7 +249,7 @@ def deliver(arguments: argparse.Namespace) -> int:
 
     def speak(store: Store, engine: Engine, name: str) -> str | None:
         order, intent = _loaded(store, name)
-        if order.final:
+        if order.final and order.park in {None, Park.UNCERTAIN}:
             return f"{name} is {order.state} already"
         settled = None
         if intent is not None and intent.kind is Kind.SUBMIT and intent.state is IntentState.UNCERTAIN:

@@ -150,8 +150,7 @@ class _Walk:
 
     def _take(self, step: Next, order: Order, *, begun: bool) -> At | None:
         """Takes one step; returns where it led, or None where the order has to wait."""
-        target = _target(step, order)
-        if target is not None and not begun and not self._room.health.open(target, self._room.now()):
+        if not begun and not all(self._room.health.open(name, self._room.now()) for name in _needed(step, order)):
             self._tally.blocked.add(order.name)
             return None
         match step.act:
@@ -362,6 +361,15 @@ class _Walk:
 def legible(text: str) -> str:
     """A remote's word as it may be stored, printed and written on an order: without controls and broken characters."""
     return "".join(one if one.isprintable() else " " for one in text)
+
+
+def _needed(step: Next, order: Order) -> list[str]:
+    """The remotes that have to be up for a step. A look before a call waits for what is to be called, too."""
+    target = _target(step, order)
+    names = [] if target is None else [target]
+    if step.act is Act.LOOK and step.intent is not None and step.intent.state is IntentState.PLANNED:
+        names.append(step.intent.target)
+    return names
 
 
 def _target(step: Next, order: Order) -> str | None:
