@@ -70,7 +70,7 @@ class XspPortal:
 
     # --- source -----------------------------------------------------------------------------------------------
 
-    def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
+    def poll(self, cursor: Cursor, oldest_open: Callable[[], datetime | None]) -> Page:
         """The orders listed since the cursor, with an overlap; once a day, deeper (section 10).
 
         The cursor is the newest day that the portal itself has dated an order, so that a clock of ours that is wrong
@@ -92,7 +92,7 @@ class XspPortal:
         before = self._last.get(row.id or "")
         return before if before is not None and before.head == row.fields else _listed(row)
 
-    def _start(self, cursor: Cursor, oldest_open: datetime | None, today: date) -> tuple[date, bool]:
+    def _start(self, cursor: Cursor, oldest_open: Callable[[], datetime | None], today: date) -> tuple[date, bool]:
         """The first day to list, and whether this is the day's deep re-read, which reaches back to each open order."""
         deepest = today - timedelta(days=self._window.rescan)
         position = _day(cursor.position)
@@ -102,7 +102,8 @@ class XspPortal:
         else:  # one of the future was written with a wrong clock, or for an order dated so: it may hide nothing
             start = min(position, today) - timedelta(days=self._window.overlap)
             if deep:
-                oldest = oldest_open.astimezone(self._zone).date() if oldest_open is not None else today
+                open_since = oldest_open()
+                oldest = today if open_since is None else open_since.astimezone(self._zone).date()
                 start = min(start, deepest, oldest - timedelta(days=self._window.overlap))
         return max(start, self._window.since or start), deep
 

@@ -198,12 +198,12 @@ def retry(arguments: argparse.Namespace) -> int:
         return 2
 
     def names_of(store: Store) -> list[str] | None:
+        store.forgive()  # a remote that denied us is tried once more
         if arguments.all_parked:
             return store.parked_names()
         return _names(store, arguments.order)
 
     def speak(store: Store, engine: Engine, name: str) -> str | None:
-        store.forgive()
         if _loaded(store, name)[0].park is None:
             return f"{name} is not parked: it goes on by itself"
         engine.hear(name, Retried())

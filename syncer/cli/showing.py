@@ -24,7 +24,7 @@ from typing import IO, Any, NoReturn
 from syncer.cli.screen import Ran, Screen, export_lines
 from syncer.simulators.day import API_USER, NORD_USER, SYD_USER, Day
 
-PATIENCE = 110.0  # seconds that the whole demo may take
+PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
 TICK_EVERY = 4.0
 ORDER_EVERY = 20.0

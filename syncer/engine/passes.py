@@ -139,7 +139,7 @@ class Engine:
                 tally.problems[name] = f"{name}: left alone until {room.health.until(name, room.now()):%H:%M:%S} UTC"
                 return None
             try:
-                page = room.sources[name].poll(room.store.cursor(name), room.store.oldest_open(name))
+                page = room.sources[name].poll(room.store.cursor(name), lambda: room.store.oldest_open(name))
             except (Unavailable, AccessDenied, Unreadable, Rejected) as failure:
                 self._not_polled(name, failure, tally)
                 return None

@@ -1,5 +1,6 @@
 """The protocols that every remote system is made to fit."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -14,8 +15,8 @@ class Source(Protocol):
 
     name: str
 
-    def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
-        """What is listed since the cursor; `oldest_open` is how old the oldest order is that hasn't ended."""
+    def poll(self, cursor: Cursor, oldest_open: Callable[[], datetime | None]) -> Page:
+        """What is listed since the cursor; `oldest_open` finds out how old the oldest order is that hasn't ended."""
         ...
 
     def read(self, order: Order) -> Observation:

@@ -58,6 +58,17 @@ def sqlite_path(url: str) -> Path | None:
     return Path(str(parsed.database))
 
 
+def make_private(path: Path) -> None:
+    """Makes the database's folder and file, where they are missing, for nobody but us: orders are about people."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(
+            f"store {path}: {error.strerror} — see that syncer's user may write to {path.parent}"
+        ) from None
+
+
 def connect(url: str) -> Engine:
     """An engine whose transactions begin at once for writers, and whose commits are on the disk when they return."""
     if make_url(url).get_backend_name() != "sqlite":
@@ -118,7 +129,7 @@ def lock(url: str) -> FileLock | None:
         return None
     held = FileLock(f"{path}.lock", timeout=0)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held.acquire()
     except Timeout:
         raise StoreBusy(f"store {path}: another syncer holds it — stop that one, or wait until it is done") from None

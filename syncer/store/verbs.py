@@ -93,7 +93,7 @@ class Store(Reading):
             with opening.explained(url):
                 path = opening.sqlite_path(url)
                 if path is not None:
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    opening.make_private(path)
                 engine = opening.connect(url)
                 opening.migrate(engine)
         except BaseException:

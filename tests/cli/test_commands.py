@@ -292,7 +292,8 @@ def test_the_json_of_orders_has_what_was_promised(world: World) -> None:
     plain, refused = found[numbers["plain"]], found[numbers["refused"]]
     assert (plain["order"], plain["portal"], plain["service"]) == (f"tg:{numbers['plain']}", "tg", "3105")
     assert (plain["state"], plain["portal_status"], plain["parked"]) == ("delivered", "delivered", None)
-    assert (plain["fulfilment"], plain["fulfilment_ref"]) == ("nordnet", world.network.orders()[0]["order"])
+    placed = {one["reference"]: one["order"] for one in world.network.activations()}
+    assert (plain["fulfilment"], plain["fulfilment_ref"]) == ("nordnet", placed[f"tg.{numbers['plain']}.s1"])
     assert "Porten är upptagen" in refused["parked"]
     assert all(is_time(one[at]) for one in found.values() for at in ("created_at", "updated_at"))
 

@@ -92,7 +92,7 @@ class Portal:
         self.trouble: Trouble = lambda _what, _name: None
         self._calls = calls
 
-    def poll(self, cursor: Cursor, oldest_open: datetime | None) -> Page:
+    def poll(self, cursor: Cursor, oldest_open: Callable[[], datetime | None]) -> Page:
         with self._calls.one(self.name, "poll", ""):
             self.trouble("poll", "")
             rows = tuple(Listed(key, status, "3105", "f1", {"id": key}) for key, status in self.status.items())

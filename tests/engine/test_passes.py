@@ -95,7 +95,7 @@ def test_a_parked_bug_is_not_worked_on_again_by_itself(bench: Bench) -> None:
 def test_a_row_that_can_not_be_read_stops_nobody_else(benches: Callable[..., Bench], tmp_path: Any) -> None:
     bench = benches(orders=6)
     bench.portal.trouble = _only("", lambda: Unavailable("stads", "x", "down"), "read")
-    bench.store.ingest("stads", bench.portal.poll(bench.store.cursor("stads"), None), NOW)
+    bench.store.ingest("stads", bench.portal.poll(bench.store.cursor("stads"), lambda: None), NOW)
     run(tmp_path / "syncer.db", "UPDATE orders SET state = 'spoilt by hand' WHERE external_id = '770103'")
     summary = bench.engine.run_pass()
     assert summary.advanced == 5
@@ -305,7 +305,7 @@ def test_a_second_pass_right_after_the_first_changes_nothing_and_reads_nothing(b
 
 
 def test_a_pass_without_sources_works_on_what_is_due_and_polls_nothing(bench: Bench) -> None:
-    bench.store.ingest("stads", bench.portal.poll(bench.store.cursor("stads"), None), NOW)
+    bench.store.ingest("stads", bench.portal.poll(bench.store.cursor("stads"), lambda: None), NOW)
     bench.engine.run_pass(sources=[])
     assert bench.calls.of("stads", "poll") == 1
     assert bench.order().state is State.DELIVERED

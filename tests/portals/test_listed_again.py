@@ -31,7 +31,7 @@ def portal(listing: Listing) -> XspPortal:
 
 def page(adapter: XspPortal, listing: Listing, *heads: Mapping[str, Any]) -> Page:
     listing.rows = [Row(dict(head)) for head in heads]
-    return adapter.poll(Cursor("2031-05-04", "2031-05-04"), None)
+    return adapter.poll(Cursor("2031-05-04", "2031-05-04"), lambda: None)
 
 
 CHANGES: list[dict[str, Any]] = [

@@ -67,7 +67,7 @@ class Bench:
 
     def poll(self, oldest_open: datetime | None = None) -> Page:
         """Polls as from a new process, keeping the cursor."""
-        page = self.adapter().poll(self.cursor, oldest_open)
+        page = self.adapter().poll(self.cursor, lambda: oldest_open)
         self.cursor = page.cursor
         return page
 
@@ -88,7 +88,7 @@ class Bench:
 
     def order(self, number: str, state: State = State.NEW) -> Order:
         """The order as it was listed."""
-        rows = self.adapter().poll(Cursor("2000-01-01"), None).rows
+        rows = self.adapter().poll(Cursor("2000-01-01"), lambda: None).rows
         head = next((row.head for row in rows if row.external_id == number), {"id": number})
         return Order("tg", number, state=state, details={"head": head})
 
@@ -264,7 +264,7 @@ def test_the_same_adapter_sees_a_row_change_and_change_back(bench: Bench) -> Non
     adapter, statuses = bench.adapter(), []
     for status in ("new", "active", "active", "new"):
         bench.portal.change_status(number, status)
-        (row,) = adapter.poll(bench.cursor, None).rows
+        (row,) = adapter.poll(bench.cursor, lambda: None).rows
         statuses.append((row.status, row.head["status"]))
     assert statuses == [("new", "new"), ("active", "active"), ("active", "active"), ("new", "new")]
 
