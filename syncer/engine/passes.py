@@ -124,9 +124,12 @@ class Engine:
 
     def _poll(self, names: list[str], tally: Tally) -> dict[str, Accounting]:
         self._progress.say("polling", 0, len(names))
-        with ThreadPoolExecutor(max(1, len(names)), thread_name_prefix="poll") as pool:
-            tasks = {name: _submit(pool, self._poll_one, name, tally) for name in names}
-            found = {name: task.result() for name, task in tasks.items()}
+        if len(names) <= 1:  # no thread for one: this one keeps its connection from pass to pass
+            found = {name: self._poll_one(name, tally) for name in names}
+        else:
+            with ThreadPoolExecutor(len(names), thread_name_prefix="poll") as pool:
+                tasks = {name: _submit(pool, self._poll_one, name, tally) for name in names}
+                found = {name: task.result() for name, task in tasks.items()}
         return {name: accounting for name, accounting in found.items() if accounting is not None}
 
     def _poll_one(self, name: str, tally: Tally) -> Accounting | None:
