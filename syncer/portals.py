@@ -89,7 +89,8 @@ class XspPortal:
         return Page(good, broken, Cursor(position, reread), warning)
 
     def _listed(self, row: Row) -> Listed | Broken:
-        before = self._last.get(row.id or "")
+        key = row.fields.get("id")
+        before = self._last.get(key) if isinstance(key, str) else None
         return before if before is not None and before.head == row.fields else _listed(row)
 
     def _start(self, cursor: Cursor, oldest_open: Callable[[], datetime | None], today: date) -> tuple[date, bool]:
@@ -110,7 +111,8 @@ class XspPortal:
     def _position(self, cursor: Cursor, rows: tuple[Listed, ...], today: date) -> str | None:
         """The newest day that the portal has dated an order; never one of our clock's, and never back."""
         before = _day(cursor.position) or self._window.since
-        dated = [day for row in rows if (day := _day(row.head.get("date"))) is not None]
+        texts = {text[:10] for row in rows if isinstance(text := row.head.get("date"), str)}  # few days, many rows
+        dated = [day for text in texts if (day := _day(text)) is not None]
         # One dated next year doesn't close this one.
         days = [min(max(dated), today + timedelta(days=1))] if dated else []
         days += [before] if before is not None else []
