@@ -300,7 +300,7 @@ def _known(tx: Connection, portal: str, ids: Sequence[str]) -> dict[str, tuple[s
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         rows = tx.execute(select(*columns).where(ORDERS.c.portal == portal, _among(tx, chunk))).all()
-        found.update({external_id: (mark, listed, said) for external_id, mark, listed, said in rows})
+        found.update((row[0], row[1:]) for row in rows)
     return found
 
 
@@ -330,7 +330,7 @@ def _sort(
         before = known.get(row.external_id)
         if before is None:
             new[row.external_id] = row
-        elif before[0] != row.fingerprint or row.status not in before[1:]:
+        elif before[0] != row.fingerprint or (row.status != before[1] and row.status != before[2]):
             changed[row.external_id] = row
         else:
             unchanged += 1
