@@ -7,7 +7,6 @@ import html
 import json
 import logging
 import re
-import sys
 import threading
 import unicodedata
 from collections import deque
@@ -263,8 +262,3 @@ def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None
 def log() -> Any:
     """The logger. Events are dotted and stable; keys are `order`, `remote`, `intent`, `seconds` where they apply."""
     return structlog.get_logger()
-
-
-def stderr() -> TextIO:
-    """Where commands log to."""
-    return sys.stderr
