@@ -20,6 +20,7 @@ from syncer.store import Store
 from syncer.telemetry import Redactor, log
 
 Clock = Callable[[], datetime]
+Wire = Callable[..., Http]
 
 
 def utc() -> datetime:
@@ -55,11 +56,14 @@ class Remotes:
     followers: dict[str, Follower] = field(default_factory=dict)
     checks: dict[str, Callable[[], str]] = field(default_factory=dict)
     counter: Counter = field(default_factory=Counter)
+    wire: Wire = Http
 
 
-def remotes_of(config: conf.Config, redactor: Redactor, now: Clock = utc, *, read_only: bool = False) -> Remotes:
-    """Builds every configured remote. `read_only` makes any call that writes a bug."""
-    made = Remotes()
+def remotes_of(
+    config: conf.Config, redactor: Redactor, now: Clock = utc, *, read_only: bool = False, wire: Wire = Http
+) -> Remotes:
+    """Builds every configured remote. `read_only` makes any call that writes a bug; `wire` makes each one's `Http`."""
+    made = Remotes(wire=wire)
     for name, portal in config.portals.items():
         _add_xsp(made, name, portal, config, redactor, now, read_only=read_only)
     for name, fulfilment in config.fulfilments.items():
@@ -93,7 +97,7 @@ def _add_xsp(
     read_only: bool,
 ) -> None:
     client = Xsp(
-        Http(name, _limits(portal), observe=made.counter, read_only=read_only),
+        made.wire(name, _limits(portal), observe=made.counter, read_only=read_only),
         portal.url,
         portal.api_user,
         portal.api_key.get_secret_value(),
@@ -110,7 +114,7 @@ def _add_xsp(
 def _add_on_api(made: Remotes, name: str, network: conf.OnApi, now: Clock, *, read_only: bool) -> None:
     auth = (network.username, network.password.get_secret_value())
     client = OnApi(
-        Http(name, _limits(network), auth=auth, observe=made.counter, read_only=read_only),
+        made.wire(name, _limits(network), auth=auth, observe=made.counter, read_only=read_only),
         network.url,
         network.version,
         paths=network.paths,
@@ -163,13 +167,18 @@ def engine_of(
     now: Clock = utc,
     progress: Progress | None = None,
     rehearse: Callable[[Order, Intent], None] | None = None,
+    wire: Wire = Http,
+    workers: int | None = None,
 ) -> Engine:
-    """The engine over every configured remote. With `rehearse`, no call that writes is made: it is told of each."""
-    remotes = remotes_of(config, redactor, now, read_only=rehearse is not None)
+    """The engine over every configured remote. With `rehearse`, no call that writes is made: it is told of each.
+
+    `workers` is how many orders are worked on at once; as many as the remotes take together where it isn't given.
+    """
+    remotes = remotes_of(config, redactor, now, read_only=rehearse is not None, wire=wire)
     sinks = dict(remotes.sinks)
     if rehearse is not None:
         sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}
     every = {name: remote.poll_every for name, remote in config.remotes.items() if hasattr(remote, "poll_every")}
     room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now)
-    workers = min(16, sum(getattr(remote, "parallel", 1) for remote in config.remotes.values()) or 1)
+    workers = workers or min(16, sum(getattr(remote, "parallel", 1) for remote in config.remotes.values()) or 1)
     return Engine(room, rules_of(config), workers=workers, calls=lambda: remotes.counter.calls, progress=progress)

@@ -52,6 +52,7 @@ from syncer.store.rows import (
 
 CHUNK = 500  # rows to a statement
 RAW_LIMIT = 65_536  # characters kept of an answer that could not be read
+Tap = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,16 @@ class Applied:
 class Store(Reading):
     """One database. Reading verbs are in `Reading`."""
 
-    def __init__(self, engine: Engine, url: str, held: Any = None) -> None:
+    def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
         self._held = held
+        self._tap = tap
 
     @classmethod
-    def open(cls, url: str, *, exclusive: bool = True) -> Self:
+    def open(cls, url: str, *, exclusive: bool = True, tap: Tap = lambda _: None) -> Self:
         """Opens the database at `url`, migrated. `exclusive` keeps other engines off it.
+
+        `tap` is told `commit.before` and `commit.after` around each commit; what it raises cuts the program there.
 
         Raises:
             StoreBusy: another syncer holds it.
@@ -100,7 +104,7 @@ class Store(Reading):
             if held is not None:
                 held.release()
             raise
-        return cls(engine, url, held)
+        return cls(engine, url, held, tap)
 
     def close(self) -> None:
         """Lets go of the database and of the lock."""
@@ -133,6 +137,8 @@ class Store(Reading):
             connection.execution_options(writes=True).begin(),
         ):
             yield connection
+            self._tap("commit.before")
+        self._tap("commit.after")
 
     # --- ingest -----------------------------------------------------------------------------------------------
 
