@@ -75,7 +75,7 @@ class Passes:
             with troubles_told():
                 self._engine.run_pass(sources=self._rota.due(time.monotonic()))
                 if self._rota.erasing(time.monotonic()):
-                    self._engine.room.store.erase(self._engine.room.now() - self._erase_after)
+                    self._engine.erase(self._erase_after)
         except BaseException as end:  # noqa: BLE001 - APScheduler would swallow it
             self.failure = end
         finally:

@@ -21,6 +21,7 @@ from syncer.telemetry import Redactor, log
 
 Clock = Callable[[], datetime]
 Wire = Callable[..., Http]
+MANY = 64  # workers at most; a person takes any number of orders at once
 
 
 def utc() -> datetime:
@@ -179,6 +180,7 @@ def engine_of(
     if rehearse is not None:
         sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}
     every = {name: remote.poll_every for name, remote in config.remotes.items() if hasattr(remote, "poll_every")}
-    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now)
-    workers = workers or min(16, sum(getattr(remote, "parallel", 1) for remote in config.remotes.values()) or 1)
+    parallel = {name: getattr(remote, "parallel", MANY) for name, remote in config.remotes.items()}
+    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now, parallel)
+    workers = workers or min(MANY, sum(number for number in parallel.values() if number < MANY) or 1)
     return Engine(room, rules_of(config), workers=workers, calls=lambda: remotes.counter.calls, progress=progress)

@@ -37,7 +37,7 @@ from syncer.orders import (
 )
 from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor
-from syncer.wiring import engine_of, utc
+from syncer.wiring import engine_of
 
 # --- --once ---------------------------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ def once(arguments: argparse.Namespace) -> int:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
             summary = engine.run_pass(once=True)
-        store.erase(utc() - config.privacy.erase_after)
+        engine.erase(config.privacy.erase_after)
         parked = store.orders(parked=True)
     return _report(summary, parked, as_json=arguments.json)
 

@@ -1,4 +1,7 @@
-"""Which remotes may be called now. An outage is said once when it begins and once when it ends."""
+"""Which remotes may be called now. An outage is said once when it begins and once when it ends.
+
+While it lasts, one call at a time finds out whether it is over: the probe.
+"""
 
 import threading
 from collections.abc import Mapping
@@ -12,6 +15,8 @@ from syncer.store import RemoteHealth, Store
 from syncer.telemetry import log
 
 BACK_OFF = wait_exponential_jitter(multiplier=5, max=300, jitter=2)
+LONGEST = timedelta(minutes=10)  # that we leave a remote alone by ourselves
+LONGEST_ASKED = timedelta(days=1, minutes=1)  # that a remote can ask for (remotes.http.retry_after)
 SOON = timedelta(seconds=8)  # and a poll interval: no longer, so that an outage's end is seen in time
 
 
@@ -23,6 +28,16 @@ class _State:
     failures: int = 0
     asked_until: datetime | None = None  # the remote's own word (Retry-After): never overridden
     wait_until: datetime | None = None  # ours
+    probing: bool = False  # somebody is finding out whether the outage is over
+
+    def shut(self, now: datetime) -> bool:
+        """Whether nobody may call it now."""
+        return self.denied or self.probing or bool(self.waits(now))
+
+    def waits(self, now: datetime) -> list[datetime]:
+        """The times until which it is left alone. One farther away than any can be is of a clock that was wrong."""
+        limits = ((self.asked_until, LONGEST_ASKED), (self.wait_until, LONGEST))
+        return [until for until, most in limits if until is not None and now < until <= now + most]
 
 
 class Health:
@@ -37,20 +52,45 @@ class Health:
         self._lock = threading.Lock()
         self._states = {name: _known(health) for name, health in store.remotes().items()}
 
-    def open(self, name: str, now: datetime) -> bool:
-        """Whether a remote may be called now."""
+    def admit(self, name: str, now: datetime) -> bool:
+        """Whether a call to a remote may be made now: freely while it is up, else by one caller after each wait.
+
+        Who is admitted tells how it went (`well`, `ill`), or that it came to no call (`release`).
+        """
         with self._lock:
             state = self._states.get(name)
-            if state is None:
-                return True
-            waits = [until for until in (state.asked_until, state.wait_until) if until is not None]
-            return not state.denied and all(until <= now for until in waits)
+            if state is None or state.shut(now):
+                return state is None
+            state.probing = not state.up
+            return True
+
+    def release(self, name: str) -> None:
+        """Lets somebody else probe."""
+        with self._lock:
+            state = self._states.get(name)
+            if state is not None:
+                state.probing = False
+
+    def up(self, name: str, now: datetime) -> bool:
+        """Whether a remote is well, as far as is known, and has not asked to be left alone."""
+        with self._lock:
+            state = self._states.get(name)
+            return state is None or (state.up and not state.shut(now))
+
+    def closed(self, now: datetime) -> list[str]:
+        """The remotes that nobody may call now."""
+        with self._lock:
+            return [name for name, state in self._states.items() if state.shut(now)]
+
+    def open(self, name: str, now: datetime) -> bool:
+        """Whether somebody may call a remote now."""
+        return name not in self.closed(now)
 
     def until(self, name: str, now: datetime) -> datetime:
         """When a remote may be called again, as far as is known."""
         with self._lock:
             state = self._states.get(name)
-            waits = [until for until in (state.asked_until, state.wait_until) if until is not None] if state else []
+            waits = state.waits(now) if state is not None else []
         return max([*waits, now])
 
     def override(self) -> None:
@@ -73,6 +113,8 @@ class Health:
         """A call was answered. One that began before we were told to stay away doesn't take that back."""
         with self._lock:
             state = self._states.get(name)
+            if state is not None:
+                state.probing = False
             if state is not None and state.up:
                 state.failures = 0
                 return
@@ -84,18 +126,21 @@ class Health:
             log().info("remote.up", remote=name, seconds=round((now - state.since).total_seconds(), 1))
 
     def ill(self, name: str, error: RemoteError, cause: str, now: datetime) -> None:
-        """A call was not answered, or refused for good."""
+        """A call was not answered, or refused for good. Calls that were under way when it began count once."""
         with self._lock:
             state = self._states.setdefault(name, _State(up=True, since=now))
             began, denied_before = state.up, state.denied
             if began:
                 state.up, state.since = False, now
-            state.failures += 1
+            again = began or state.probing or not state.waits(now)
             state.denied = isinstance(error, AccessDenied)
             asked = error.retry_after if isinstance(error, Unavailable) else None
             if asked is not None:
                 state.asked_until = max(now + timedelta(seconds=asked), state.asked_until or now)
-            state.wait_until = now + min(_back_off(state.failures), self._longest(name))
+            if again:
+                state.failures += 1
+                state.wait_until = now + min(_back_off(state.failures), self._longest(name))
+            state.probing = False
             worth_noting = began or asked is not None or state.denied != denied_before
             since, until = state.since, state.asked_until
         if worth_noting:

@@ -8,19 +8,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from structlog.contextvars import bound_contextvars
 
 from syncer.engine.bugs import place, story
-from syncer.engine.steps import Room, Steps, Tally, legible
+from syncer.engine.flow import Flow
+from syncer.engine.steps import Room, Tally, Walk, left_alone, legible
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import Accounting, Observation, Rules
-from syncer.store import Applied, Settled, StoreError
+from syncer.store import Applied, InHand, Settled, Spoilt, StoreError
 from syncer.telemetry import log
 
 LINGER = 30.0  # seconds that one pass waits for a call of unknown outcome to become one that can be asked about
 MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
+POLLING = "polling"  # what one worker does for all that share a database
+PORTION = 64  # orders that are taken in hand at once
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
 
 
@@ -51,6 +54,10 @@ class Summary:
             "parked": self.parked,
             "calls": self.calls,
         }
+
+
+def _events_of(name: str) -> str:
+    return f"{name} events"
 
 
 def _accounts(accounting: Accounting) -> dict[str, int]:
@@ -86,7 +93,7 @@ class Engine:
         self._progress = progress or Progress()
         self._sleep = sleep
         self._stop = threading.Event()
-        self._rounds: Counter[str] = Counter()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="order")  # starts no thread before it needs one
 
     def stop(self) -> None:
         """No new call begins; those under way are finished and written down."""
@@ -106,8 +113,10 @@ class Engine:
         self.room.health.forgive()
         if once:
             self.room.health.override()
-        polled = self._poll(list(self.room.sources) if sources is None else list(sources), tally)
-        rules = self.rules if once else self._listen(tally)
+        leads = once or self.room.store.leases.lead(POLLING)
+        wanted = list(self.room.sources) if sources is None else list(sources)
+        polled = self._poll(wanted if leads else [], tally)
+        rules = self.rules if once else self._listen(tally, leads=leads)
         self._work(tally, rules, once=once)
         summary = Summary(
             at=at,
@@ -138,11 +147,12 @@ class Engine:
         with bound_contextvars(remote=name):
             if self.stopped:
                 return None
-            if not room.health.open(name, room.now()):
+            if not room.health.admit(name, room.now()):
                 tally.problems[name] = f"{name}: left alone until {room.health.until(name, room.now()):%H:%M:%S} UTC"
                 return None
+            cursor = room.store.cursor(name)
             try:
-                page = room.sources[name].poll(room.store.cursor(name), lambda: room.store.oldest_open(name))
+                page = room.sources[name].poll(cursor, lambda: room.store.oldest_open(name))
             except (Unavailable, AccessDenied, Unreadable, Rejected) as failure:
                 self._not_polled(name, failure, tally)
                 return None
@@ -154,7 +164,7 @@ class Engine:
             room.health.well(name, room.now())
             if page.warning:
                 log().warning("portal.odd", text=page.warning)
-            accounting = room.store.ingest(name, page, room.now())
+            accounting = room.store.ingest(name, page, room.now(), cursor)
             log().info("portal.polled", **asdict(accounting))
             return accounting
 
@@ -164,64 +174,77 @@ class Engine:
         self.room.health.ill(name, failure, cause, self.room.now())
 
     def _not_polled_for_a_bug(self, name: str, bug: Exception, tally: Tally) -> None:
+        self.room.health.release(name)
         log().error("remote.bug", remote=name, bug=place(bug), traceback=story(bug))
         tally.problems[name] = f"{name}: a bug in syncer, please report it with the log: {place(bug)}"
 
-    def _listen(self, tally: Tally) -> Rules:
+    def _listen(self, tally: Tally, *, leads: bool) -> Rules:
         """Where a network lists events, the orders that they speak of become due at once, and all others rarer."""
         terms = dict(self.rules.terms)
-        for name, follower in self.room.followers.items():
-            source = f"{name} events"
-            if not self.room.health.open(name, self.room.now()) or self.stopped:
-                continue
-            try:
-                mentions = follower.poll(self.room.store.cursor(source))
-            except (Unavailable, AccessDenied) as failure:
-                self._not_polled(name, failure, tally)
-                continue
-            except StoreError:
-                raise
-            except Exception as bug:  # noqa: BLE001 - as above
-                self._not_polled_for_a_bug(name, bug, tally)
-                continue
-            if mentions is not None:
-                self.room.store.rouse(name, mentions, source, self.room.now())
+        for name in self.room.followers:
+            told = self._listen_to(name, tally) if leads else self._listened_to(name)
+            if told:
                 every = min(timedelta(hours=1), terms[name].poll_every * EVENTED)
                 terms[name] = replace(terms[name], poll_every=max(every, terms[name].poll_every))
         return Rules(self.rules.routes, terms)
 
+    def _listened_to(self, name: str) -> bool:
+        """Whether another worker reads the network's events."""
+        return self.room.store.cursor(_events_of(name)).last_poll_at is not None
+
+    def _listen_to(self, name: str, tally: Tally) -> bool:
+        """Reads a network's events; False where it has none, or could not be asked."""
+        room = self.room
+        if self.stopped or not room.health.admit(name, room.now()):
+            return False
+        try:
+            mentions = room.followers[name].poll(room.store.cursor(_events_of(name)))
+        except (Unavailable, AccessDenied) as failure:
+            self._not_polled(name, failure, tally)
+            return False
+        except StoreError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - as above
+            self._not_polled_for_a_bug(name, bug, tally)
+            return False
+        if mentions is None:
+            room.health.release(name)
+            return False
+        room.health.well(name, room.now())
+        room.store.rouse(name, mentions, _events_of(name), room.now())
+        return True
+
     # --- the work ---------------------------------------------------------------------------------------------
 
     def _work(self, tally: Tally, rules: Rules, *, once: bool) -> None:
-        steps = Steps(self.room, rules, tally, lambda: self.stopped)
+        """Takes every order as far as it goes now, and those that are due again after that, once more."""
         deadline = time.monotonic() + LINGER
-        names = self.room.store.due(self.room.now(), once=once)
-        self._rounds.clear()
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="order") as pool:
-            while names and not self.stopped:
-                self._round(pool, steps, names)
-                names = self._due_again(tally)
-                while once and not names and self._worth_waiting(tally, deadline):
-                    names = self._due_again(tally)
+        rounds: Counter[int] = Counter()
+        once_more = once
+        while not self.stopped:
+            worked = self._round(tally, rules, rounds, once=once_more)
+            once_more = False
+            if not worked and not (once and self._worth_waiting(tally, deadline)):
+                return
 
-    def _round(self, pool: ThreadPoolExecutor, steps: Steps, names: list[str]) -> None:
-        """Each order once, all of them at the same time as far as there are workers."""
-        done = 0
-        tasks = [_submit(pool, steps.advance, name) for name in names]
+    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], *, once: bool) -> bool:
+        """Every order that is due, as many at the same time as there are workers; whether there was any."""
+        claims = _Claims(self.room, tally, rounds, once=once)
+        progress = self._progress
+
+        def refill() -> list[Walk]:
+            more = [] if self.stopped else claims.more()
+            return [Walk(self.room, rules, tally, held, lambda: self.stopped) for held in more]
+
+        def done(walk: Walk) -> None:
+            claims.done.append(walk.held.id)
+            progress.say("working", len(claims.done), claims.had)
+
         try:
-            for task in tasks:
-                task.result()
-                done += 1
-                self._progress.say("working", done, len(tasks))
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            raise
-
-    def _due_again(self, tally: Tally) -> list[str]:
-        names = [name for name in self.room.store.due(self.room.now()) if name not in tally.blocked]
-        self._rounds.update(names)
-        return [name for name in names if self._rounds[name] <= MOST_ROUNDS]
+            Flow(refill, self.room.parallel, done).run(self._pool, self._workers)
+        finally:
+            claims.end()
+        return claims.had > 0
 
     def _worth_waiting(self, tally: Tally, deadline: float) -> bool:
         """Waits a little where that lets an uncertain call be asked about in this pass; says whether it did."""
@@ -234,6 +257,11 @@ class Engine:
         self._sleep(min(wait, 0.2) + 0.01)
         return True
 
+    def erase(self, after: timedelta) -> int:
+        """Erases the personal data of orders that ended so long ago; returns of how many."""
+        now = self.room.now()
+        return self.room.store.erase(now - after, now)
+
     # --- people -----------------------------------------------------------------------------------------------
 
     def hear(self, name: str, seen: Observation, settled: Settled | None = None) -> Applied:
@@ -244,12 +272,65 @@ class Engine:
         return applied
 
     def work_on(self, names: list[str]) -> Tally:
-        """Takes some orders as far as they go now."""
+        """Takes some orders as far as they go now, but those that another worker has in hand."""
         tally = Tally()
-        steps = Steps(self.room, self.rules, tally, lambda: self.stopped)
         for name in names:
-            steps.advance(name)
+            held = self.room.store.hold(name)
+            if held is not None:
+                walk = Walk(self.room, self.rules, tally, held, lambda: self.stopped)
+                while (step := walk.next()) is not None:
+                    walk.take(step)
+                self.room.store.let_go([held.id])
         return tally
+
+
+class _Claims:
+    """The orders that are due, a portion at a time, each once in a round; `had` counts them, `done` were worked on."""
+
+    def __init__(self, room: Room, tally: Tally, rounds: Counter[int], *, once: bool) -> None:
+        self.had = 0
+        self.done: list[int] = []
+        self._room = room
+        self._tally = tally
+        self._rounds = rounds
+        self._once = once
+        self._seen: set[int] = set()
+        self._after: tuple[datetime, int] | None = None
+        self._given_back = 0
+
+    def more(self) -> list[InHand]:
+        """The next portion; empty at the end."""
+        while True:
+            self._give_back()
+            now = self._room.now()
+            closed = self._room.health.closed(now)
+            found = self._room.store.claim(now, limit=PORTION, once=self._once, without=closed, after=self._after)
+            if not found:
+                return []
+            wanted = [one for one in found if self._wants(one)]
+            if wanted:
+                self.had += len(wanted)
+                return wanted
+
+    def _wants(self, one: InHand | Spoilt) -> TypeGuard[InHand]:
+        if isinstance(one, Spoilt):
+            left_alone(self._room, self._tally, one)
+            return False
+        if one.order.wake_at is not None:
+            self._after = (one.order.wake_at, one.id)
+        new = one.id not in self._seen and one.order.name not in self._tally.blocked
+        self._seen.add(one.id)
+        self._rounds[one.id] += new
+        return new and self._rounds[one.id] <= MOST_ROUNDS
+
+    def _give_back(self) -> None:
+        over = self.done[self._given_back :]
+        self._given_back += len(over)
+        self._room.store.let_go(over)
+
+    def end(self) -> None:
+        """Gives back all that was had."""
+        self._room.store.let_go(self._seen)
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Future[Any]:

@@ -5,7 +5,8 @@ stays its own.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
@@ -37,16 +38,17 @@ from syncer.orders import (
     Unclear,
     WithdrawRefused,
     Woke,
+    needs,
     plan,
+    remote_of,
 )
-from syncer.store import Applied, Settled, Store, StoreError
+from syncer.store import Applied, InHand, Settled, Spoilt, Store, StoreError
 from syncer.telemetry import Redactor, log
 
 MOST_STEPS = 40  # of one order in one go; a plain one takes about eight
 MOST_TRIES = 2  # of one call in one go
 BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
-At = tuple[Order, Intent | None, bool]  # an order, its open intent, and whether that was begun just now
 REFUSALS = (TellRefused, MessageRefused, Refused, WithdrawRefused, Held, Moved)
 
 
@@ -72,7 +74,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the steps work with."""
+    """What the steps work with. `parallel` is how many calls each remote takes at once."""
 
     store: Store
     sources: Mapping[str, Source]
@@ -81,98 +83,155 @@ class Room:
     health: Health
     redactor: Redactor
     now: Callable[[], datetime]
+    parallel: Mapping[str, int] = field(default_factory=dict)
 
 
-class Steps:
-    """Takes one order as far as it goes now."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What comes next of an order, and the remote that it calls, if any."""
 
-    def __init__(self, room: Room, rules: Rules, tally: Tally, stopped: Callable[[], bool] = lambda: False) -> None:
+    next: Next
+    remote: str | None
+
+
+class Walk:
+    """One order's steps in one go: `next` says what comes, `take` does it, until `next` says None.
+
+    Only the store's own trouble is raised.
+    """
+
+    def __init__(
+        self, room: Room, rules: Rules, tally: Tally, held: InHand, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.held = held
+        self.place: str | None = None  # the remote that keeps a place for this walk's next call
+        self.keeps: str | None = None  # where the call will be that this step has begun
+        self.reserve: Callable[[str], bool] = lambda _: True  # takes a place at a remote, if it has one now
         self._room = room
         self._rules = rules
         self._tally = tally
         self._stopped = stopped
+        self._going = True
+        self._begun = False  # the open intent was begun just now: its call is to be made
+        self._steps = 0
+        self._tries: Counter[tuple[str, Act]] = Counter()
+        self._admitted: set[str] = set()  # the remotes that this walk probes
 
-    def advance(self, name: str) -> None:
-        """Takes an order as far as it goes now. Only the store's own trouble is raised."""
-        with bound_contextvars(order=name):
+    @property
+    def name(self) -> str:
+        """The order's name."""
+        return self.held.order.name
+
+    def next(self) -> Step | None:
+        """What comes next; None where the order has to wait."""
+        step: Step | None = None
+        with self._edge():
+            step = self._next() if self._going else None
+        if step is None:
+            self._end()
+        return step
+
+    def take(self, step: Step) -> None:
+        """Takes the step that comes next."""
+        with self._edge():
+            at = self._take(step.next, self.held.order)
+            self._going = at is not None
+            self.held = at or self.held
+
+    # --- the pass's edge --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _edge(self) -> Iterator[None]:
+        """A bug parks its order, and the pass goes on."""
+        with bound_contextvars(order=self.name):
             try:
-                _Walk(self._room, self._rules, self._tally, self._stopped).go(name)
+                yield
             except StoreError:
+                self._going = False
+                self._end()
                 raise
-            except Exception as bug:  # noqa: BLE001 - the pass's edge: a bug parks its order, and the pass goes on
-                self._broke(name, bug)
+            except Exception as bug:  # noqa: BLE001 - the pass's edge
+                self._going = False
+                self._broke(bug)
 
-    def _broke(self, name: str, bug: Exception) -> None:
+    def _broke(self, bug: Exception) -> None:
         log().error("order.bug", bug=place(bug), traceback=story(bug))
         cause = f"a bug in syncer, please report it with the log: {place(bug)}"
         now = self._room.now()
         try:
-            self._tally.note(self._room.store.apply(name, Broke(cause), now, self._rules))
+            self._tally.note(self._room.store.apply(self.name, Broke(cause), now, self._rules))
         except StoreError:
             raise
         except Exception as worse:  # noqa: BLE001 - its row can't be read: it is left alone, and the others go on
-            log().error("order.broken", bug=place(worse), traceback=story(worse))
-            self._tally.blocked.add(name)
-            self._tally.problems[name] = f"{name}: can't be read from the store ({place(worse)})"
-            self._room.store.wait(name, now + BROKEN_AGAIN, now)
+            left_alone(self._room, self._tally, Spoilt(self.name, self.held.id, worse))
 
+    def _end(self) -> None:
+        for name in self._admitted:
+            self._room.health.release(name)
+        self._admitted.clear()
 
-class _Walk:
-    """The steps of one order in one go."""
+    # --- what comes -------------------------------------------------------------------------------------------
 
-    def __init__(self, room: Room, rules: Rules, tally: Tally, stopped: Callable[[], bool]) -> None:
-        self._room = room
-        self._rules = rules
-        self._tally = tally
-        self._stopped = stopped
-        self._tries: Counter[tuple[str, Act]] = Counter()
-
-    def go(self, name: str) -> None:
-        at = self._load(name)
-        for _ in range(MOST_STEPS):
-            if at is None or self._stopped():
-                return
-            order, intent, begun = at
-            step = plan(order, intent, self._room.now(), self._rules)
-            if begun and intent is not None:
-                step = Next(Act.SEND, "begun", None, intent)
-            gone = self._gone(step, order)
-            if gone is not None:
-                self._apply(order, Broke(f"{gone} is not in the configuration any more: put it back, then retry"))
-                return
-            at = self._take(step, order, begun=begun)
-        log().warning("order.restless", steps=MOST_STEPS)
-        self._room.store.wait(name, self._room.now() + AGAIN, self._room.now())
-
-    def _load(self, name: str) -> At | None:
-        loaded = self._room.store.load(name)
-        return None if loaded is None else (*loaded, False)
-
-    def _take(self, step: Next, order: Order, *, begun: bool) -> At | None:
-        """Takes one step; returns where it led, or None where the order has to wait."""
-        if not begun and not all(self._room.health.open(name, self._room.now()) for name in _needed(step, order)):
+    def _next(self) -> Step | None:
+        if self._stopped():
+            self._unbegin()
+            return None
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            log().warning("order.restless", steps=MOST_STEPS)
+            self._later(AGAIN)
+            return None
+        order, intent = self.held.order, self.held.intent
+        if self._begun and intent is not None:
+            return Step(Next(Act.SEND, "begun", None, intent), intent.target)
+        step = plan(order, intent, self._room.now(), self._rules)
+        gone = self._gone(step, order)
+        if gone is not None:
+            self._apply(Broke(f"{gone} is not in the configuration any more: put it back, then retry"))
+            return None
+        if not all(self._admit(name) for name in needs(step, order)):
             self._tally.blocked.add(order.name)
             return None
+        written = step.intent is None or step.intent.at is not None  # decided only now: it is written down first
+        return Step(step, remote_of(step, order) if written else None)
+
+    def _unbegin(self) -> None:
+        """Stopped between writing a call down and making it: it was not made."""
+        intent = self.held.intent
+        if self._begun and intent is not None:
+            self._mark(intent, IntentState.PLANNED, "not sent: syncer was stopped before")
+            self._begun = False
+
+    def _admit(self, name: str) -> bool:
+        if name in self._admitted:
+            return True
+        now = self._room.now()
+        well = self._room.health.up(name, now)
+        if well or not self._room.health.admit(name, now):
+            return well
+        self._admitted.add(name)
+        return True
+
+    def _take(self, step: Next, order: Order) -> InHand | None:
+        """Takes one step; returns where it led, or None where the order has to wait."""
         match step.act:
             case Act.LOOK:
                 return self._look(order)
             case Act.FOLLOW:
                 return self._follow(order)
-            case Act.SEND | Act.FIND if step.intent is not None and step.intent.at is not None:
-                return (
-                    self._send(order, step.intent, begun=begun)
-                    if step.act is Act.SEND
-                    else self._find(order, step.intent)
-                )
+            case Act.SEND if step.intent is not None and step.intent.at is not None:
+                return self._send(order, step.intent)
+            case Act.FIND if step.intent is not None and step.intent.at is not None:
+                return self._find(order, step.intent)
             case Act.SEND | Act.FIND:
-                return self._apply(order, Woke())  # decided only now: it is written down first
+                return self._apply(Woke())
             case _:
                 due = order.wake_at is not None and order.wake_at <= self._room.now()
-                return self._apply(order, Woke()) if due and self._once((order.name, step.act)) else None
+                return self._apply(Woke()) if due and self._once((order.name, step.act)) else None
 
     def _gone(self, step: Next, order: Order) -> str | None:
         """The remote that the step is about, where the configuration has it no longer."""
-        target, room = _target(step, order), self._room
+        target, room = remote_of(step, order), self._room
         parts = {Act.LOOK: room.sources, Act.FOLLOW: room.followers}
         return target if target is not None and target not in parts.get(step.act, room.sinks) else None
 
@@ -182,31 +241,31 @@ class _Walk:
 
     # --- reading ----------------------------------------------------------------------------------------------
 
-    def _look(self, order: Order) -> At | None:
+    def _look(self, order: Order) -> InHand | None:
         if not self._once((order.portal, Act.LOOK)):
-            return self._later(order, AGAIN)
+            return self._later(AGAIN)
         try:
             seen = self._room.sources[order.portal].read(order)
         except Unreadable as failure:
             self._room.health.well(order.portal, self._room.now())
-            return self._apply(order, Illegible(self._clean(str(failure), order)), raw=failure.raw or None)
+            return self._apply(Illegible(self._clean(str(failure), order)), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
             return self._remote_failed(order, failure)
         self._room.health.well(order.portal, self._room.now())
-        return self._apply(order, seen)
+        return self._apply(seen)
 
-    def _follow(self, order: Order) -> At | None:
+    def _follow(self, order: Order) -> InHand | None:
         target = order.fulfilment or ""
         try:
             seen = self._room.followers[target].read(order)
         except Unreadable as failure:
             self._room.health.well(target, self._room.now())
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
-            return self._later(order, self._poll_every(target), raw=failure.raw or None)
+            return self._later(self._poll_every(target), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
             return self._remote_failed(order, failure)
         self._room.health.well(target, self._room.now())
-        return self._apply(order, seen)
+        return self._apply(seen)
 
     def _poll_every(self, target: str) -> timedelta:
         terms = self._rules.terms.get(target)
@@ -214,11 +273,20 @@ class _Walk:
 
     # --- changing ---------------------------------------------------------------------------------------------
 
-    def _send(self, order: Order, intent: Intent, *, begun: bool) -> At | None:
+    def _send(self, order: Order, intent: Intent) -> InHand | None:
         if not self._once((intent.key, Act.SEND)):
-            return self._later(order, AGAIN)
-        if not begun:
-            self._room.store.mark(order.name, intent.key, IntentState.ATTEMPTING, self._room.now())
+            return self._later(AGAIN)
+        if not self._begun:
+            begun = self._room.store.begin(order.name, intent.key, self._room.now(), self.held)
+            if begun is None:  # somebody has changed the order meanwhile
+                return self._room.store.hold(self.name)
+            self.held = begun
+        self._begun = False
+        if not self._room.store.leases.sure():
+            return self._not_ours(intent)
+        return self._perform(self.held.order, intent)
+
+    def _perform(self, order: Order, intent: Intent) -> InHand | None:
         try:
             seen = self._room.sinks[intent.target].perform(intent, order)
         except Uncertain as failure:
@@ -228,36 +296,47 @@ class _Walk:
         except Unreadable as failure:
             cause = self._clean(str(failure), order)
             settled = Settled(intent.key, IntentState.REJECTED, f"not sent: {cause}")
-            return self._apply(order, Illegible(cause), settled, raw=failure.raw or None)
+            return self._apply(Illegible(cause), settled, raw=failure.raw or None)
         except Exception:
-            cause = "a bug in syncer: whether it had its effect is not known"
-            self._room.store.mark(order.name, intent.key, IntentState.UNCERTAIN, self._room.now(), outcome=cause)
+            self._mark(intent, IntentState.UNCERTAIN, "a bug in syncer: whether it had its effect is not known")
             raise
         self._room.health.well(intent.target, self._room.now())
         return self._settle(order, intent, seen)
 
-    def _settle(self, order: Order, intent: Intent, seen: Observation) -> At | None:
+    def _not_ours(self, intent: Intent) -> InHand | None:
+        """We may have lost the order to another worker: the call that was written down is not made."""
+        self._mark(intent, IntentState.PLANNED, "not sent: the lease of the order could not be kept")
+        self._tally.blocked.add(self.name)
+        return None
+
+    def _mark(
+        self,
+        intent: Intent,
+        state: IntentState,
+        outcome: str,
+        *,
+        wake_at: datetime | None = None,
+        firm: bool = False,
+    ) -> InHand:
+        return self._room.store.mark(
+            self.name, intent.key, state, self._room.now(), outcome=outcome, wake_at=wake_at, firm=firm, held=self.held
+        )
+
+    def _settle(self, order: Order, intent: Intent, seen: Observation) -> InHand | None:
         seen = self._cleaned(seen, order)
         state = IntentState.REJECTED if isinstance(seen, REFUSALS) else IntentState.DONE
-        return self._apply(order, seen, Settled(intent.key, state, seen.text))
+        return self._apply(seen, Settled(intent.key, state, seen.text))
 
-    def _uncertain(self, order: Order, intent: Intent, failure: Uncertain) -> At | None:
+    def _uncertain(self, order: Order, intent: Intent, failure: Uncertain) -> InHand | None:
         now = self._room.now()
         settle = timedelta(seconds=failure.settle_seconds)
         cause = self._clean(str(failure), order)
         log().warning("intent.uncertain", intent=intent.key, remote=intent.target, cause=cause)
-        self._room.store.mark(
-            order.name,
-            intent.key,
-            IntentState.UNCERTAIN,
-            now,
-            outcome=cause,
-            wake_at=now + settle,
-            firm=bool(failure.settle_seconds),
-        )
-        return None if failure.settle_seconds else self._load(order.name)
+        firm = bool(failure.settle_seconds)
+        held = self._mark(intent, IntentState.UNCERTAIN, cause, wake_at=now + settle, firm=firm)
+        return None if failure.settle_seconds else held
 
-    def _not_sent(self, order: Order, intent: Intent, failure: Unavailable | AccessDenied) -> At | None:
+    def _not_sent(self, order: Order, intent: Intent, failure: Unavailable | AccessDenied) -> InHand | None:
         now = self._room.now()
         cause = self._clean(str(failure), order)
         if isinstance(failure, Unavailable) and failure.order_only:
@@ -265,29 +344,27 @@ class _Walk:
         else:
             self._remote_failed(order, failure)
             until = self._room.health.until(intent.target, now)
-        self._room.store.mark(
-            order.name, intent.key, IntentState.PLANNED, now, outcome=f"not sent: {cause}", wake_at=until
-        )
+        self._mark(intent, IntentState.PLANNED, f"not sent: {cause}", wake_at=until)
         self._tally.blocked.add(order.name)
         return None
 
-    def _find(self, order: Order, intent: Intent) -> At | None:
+    def _find(self, order: Order, intent: Intent) -> InHand | None:
         """Asks whether an intent had its effect, before anything else is done about its order."""
         if not self._once((intent.key, Act.FIND)):
-            return self._later(order, AGAIN)
+            return self._later(AGAIN)
         try:
             found = self._room.sinks[intent.target].find(intent, order)
         except Rejected as failure:
             found = CannotTell(failure.cause)
         except Unreadable as failure:
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
-            return self._later(order, AGAIN, raw=failure.raw or None)
+            return self._later(AGAIN, raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
             return self._remote_failed(order, failure)
         self._room.health.well(intent.target, self._room.now())
         return self._found(order, intent, found)
 
-    def _found(self, order: Order, intent: Intent, found: Found | Absent | CannotTell) -> At | None:
+    def _found(self, order: Order, intent: Intent, found: Found | Absent | CannotTell) -> InHand | None:
         if isinstance(found, Found):
             return self._settle(order, intent, found.seen)
         if isinstance(found, CannotTell):
@@ -295,49 +372,59 @@ class _Walk:
             cause = (
                 f"uncertain: whether {intent.kind} at {intent.target} took effect for {order.name} can't be told: {why}"
             )
-            return self._apply(order, Unclear(cause), Settled(intent.key, IntentState.UNCERTAIN, why))
+            return self._apply(Unclear(cause), Settled(intent.key, IntentState.UNCERTAIN, why))
         if intent.kind is Kind.SUBMIT:
-            return self._apply(order, found, Settled(intent.key, IntentState.REJECTED, found.text))
-        now = self._room.now()
-        self._room.store.mark(order.name, intent.key, IntentState.PLANNED, now, outcome=found.text, wake_at=now)
-        return self._load(order.name)
+            return self._apply(found, Settled(intent.key, IntentState.REJECTED, found.text))
+        return self._mark(intent, IntentState.PLANNED, found.text, wake_at=self._room.now())
 
     # --- writing down -----------------------------------------------------------------------------------------
 
-    def _apply(
-        self, order: Order, seen: Observation, settled: Settled | None = None, *, raw: str | None = None
-    ) -> At | None:
-        now = self._room.now()
+    def _apply(self, seen: Observation, settled: Settled | None = None, *, raw: str | None = None) -> InHand | None:
+        now, order = self._room.now(), self.held.order
         seen = self._cleaned(seen, order)
         raw = None if raw is None else self._room.redactor.scrub(raw)
         applied = self._room.store.apply(
-            order.name, seen, now, self._rules, settled=settled, may_begin=self._may_begin, raw=raw
+            order.name,
+            seen,
+            now,
+            self._rules,
+            settled=settled,
+            may_begin=self._may_begin,
+            raw=raw,
+            held=self.held,
         )
         self._tally.note(applied)
         _tell(seen, applied)
         begun = applied.intent is not None and applied.intent.state is IntentState.ATTEMPTING
-        begun = begun and applied.next.act is Act.SEND
+        self._begun = begun and applied.next.act is Act.SEND
         wake_at = applied.order.wake_at
-        if not begun and (wake_at is None or wake_at > now):
+        if not self._begun and (wake_at is None or wake_at > now):
             return None
-        return applied.order, applied.intent, begun
+        return applied.held
 
     def _may_begin(self, intent: Intent) -> bool:
         return (
             not self._stopped()
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
-            and self._room.health.open(intent.target, self._room.now())
+            and self._room.health.up(intent.target, self._room.now())
+            and self._has_place(intent.target)
         )
 
-    def _later(self, order: Order, wait: timedelta, *, raw: str | None = None) -> At | None:
+    def _has_place(self, remote: str) -> bool:
+        """A call that is written down as begun must not have to wait for a place at its remote."""
+        if self.keeps is None and (self.place == remote or self.reserve(remote)):
+            self.keeps = remote
+        return self.keeps == remote
+
+    def _later(self, wait: timedelta, *, raw: str | None = None) -> InHand | None:
         """Puts the order off; not to be taken up again in this pass."""
         now = self._room.now()
-        self._tally.blocked.add(order.name)
+        self._tally.blocked.add(self.name)
         raw = None if raw is None else self._room.redactor.scrub(raw)
-        self._room.store.wait(order.name, now + wait, now, raw=raw)
+        self._room.store.wait(self.name, now + wait, now, raw=raw, held=self.held)
         return None
 
-    def _remote_failed(self, order: Order, failure: RemoteError) -> At | None:
+    def _remote_failed(self, order: Order, failure: RemoteError) -> InHand | None:
         cause = self._clean(str(failure), order)
         self._room.health.ill(failure.remote, failure, cause, self._room.now())
         self._trouble(cause)
@@ -363,25 +450,13 @@ def legible(text: str) -> str:
     return "".join(one if one.isprintable() else " " for one in text)
 
 
-def _needed(step: Next, order: Order) -> list[str]:
-    """The remotes that have to be up for a step. A look before a call waits for what is to be called, too."""
-    target = _target(step, order)
-    names = [] if target is None else [target]
-    if step.act is Act.LOOK and step.intent is not None and step.intent.state is IntentState.PLANNED:
-        names.append(step.intent.target)
-    return names
-
-
-def _target(step: Next, order: Order) -> str | None:
-    match step.act:
-        case Act.LOOK:
-            return order.portal
-        case Act.FOLLOW:
-            return order.fulfilment
-        case Act.SEND | Act.FIND:
-            return step.intent.target if step.intent is not None else None
-        case _:
-            return None
+def left_alone(room: Room, tally: Tally, spoilt: Spoilt) -> None:
+    """An order whose row can't be read is put aside for a while, and the others go on."""
+    with bound_contextvars(order=spoilt.name):
+        log().error("order.broken", bug=place(spoilt.bug), traceback=story(spoilt.bug))
+    tally.blocked.add(spoilt.name)
+    tally.problems[spoilt.name] = f"{spoilt.name}: can't be read from the store ({place(spoilt.bug)})"
+    room.store.put_aside(spoilt.id, room.now() + BROKEN_AGAIN)
 
 
 def _tell(seen: Observation, applied: Applied) -> None:

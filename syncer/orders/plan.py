@@ -23,7 +23,7 @@ from syncer.orders.values import (
     lookup,
 )
 
-__all__ = ["Act", "Next", "deadline", "next_rung", "plan", "route_of", "signed"]
+__all__ = ["Act", "Next", "deadline", "needs", "next_rung", "plan", "remote_of", "route_of", "signed"]
 
 FRESH = timedelta(seconds=60)  # an activation goes out only after a look at the portal no older than this
 SLOWLY = timedelta(hours=1)  # a parked order that may still come right by itself is looked at this often
@@ -51,6 +51,33 @@ class Next:
     why: str
     at: datetime | None = None
     intent: Intent | None = None
+
+
+def remote_of(step: Next, order: Order) -> str | None:
+    """The remote that a step calls; None where it calls none."""
+    match step.act:
+        case Act.LOOK:
+            return order.portal
+        case Act.FOLLOW:
+            return order.fulfilment
+        case Act.SEND | Act.FIND:
+            return step.intent.target if step.intent is not None else None
+        case _:
+            return None
+
+
+def needs(step: Next, order: Order) -> tuple[str, ...]:
+    """The remotes that have to be up for a step, the one that it calls first.
+
+    A look before a call waits for what is to be called, too.
+    """
+    called = remote_of(step, order)
+    if called is None:
+        return ()
+    planned = step.intent is not None and step.intent.state is IntentState.PLANNED
+    if step.act is Act.LOOK and planned and step.intent is not None:
+        return called, step.intent.target
+    return (called,)
 
 
 def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:

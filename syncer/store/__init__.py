@@ -3,17 +3,21 @@
 Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
 """
 
+from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
-from syncer.store.verbs import Applied, Settled, Store
+from syncer.store.rows import InHand
+from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
     "Applied",
     "Entry",
     "Explained",
+    "InHand",
     "Overview",
     "RemoteHealth",
     "Settled",
+    "Spoilt",
     "Store",
     "StoreBusy",
     "StoreError",

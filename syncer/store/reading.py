@@ -7,11 +7,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, or_, select
 
 from syncer.orders import Cursor, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
-from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, PASSES, RAW, REMOTES, intent_of, order_of
+from syncer.store.rows import (
+    CURSORS,
+    DETAILS,
+    HISTORY,
+    INTENTS,
+    IS_OPEN,
+    ORDERS,
+    PASSES,
+    RAW,
+    REMOTES,
+    held,
+    held_of,
+    intent_of,
+    order_of,
+)
 
 FARTHEST = timedelta(days=1)
 
@@ -105,18 +119,32 @@ class Reading:
         return min((at for at in (found[0], _day(found[1])) if at is not None), default=None)
 
     def due(self, now: datetime, *, once: bool = False) -> list[str]:
-        """The names of the orders that something may be done about now, oldest first.
+        """The names of the orders that something may be done about now, those that have waited longest first.
 
         `once` overrides times that aren't firm.
         """
-        # A time far ahead that isn't firm was written by a clock that was wrong.
-        astray = and_(ORDERS.c.wake_at > now + FARTHEST, ORDERS.c.wake_firm.is_(False))
-        ripe = or_(ORDERS.c.wake_at <= now, astray)
-        if once:
-            ripe = or_(ripe, and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_firm.is_(False)))
-        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(ripe).order_by(ORDERS.c.id)
+        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(*self._ripe(now, once=once))
         with self._read() as tx:
-            return [f"{portal}:{external_id}" for portal, external_id in tx.execute(query)]
+            rows = tx.execute(query.order_by(ORDERS.c.wake_at, ORDERS.c.id))
+            return [f"{portal}:{external_id}" for portal, external_id in rows]
+
+    def _ripe(
+        self,
+        now: datetime,
+        *,
+        once: bool,
+        without: Collection[str] = (),
+        after: tuple[datetime, int] | None = None,
+    ) -> list[ColumnElement[bool]]:
+        # A time far ahead that isn't firm was written by a clock that was wrong.
+        early = and_(ORDERS.c.wake_at > (now if once else now + FARTHEST), ORDERS.c.wake_firm.is_(False))
+        ripe = [or_(ORDERS.c.wake_at <= now, early)]
+        if without:
+            ripe.append(or_(ORDERS.c.needs.is_(None), ORDERS.c.needs.not_in(list(without))))
+        if after is not None:
+            at, row = after
+            ripe.append(or_(ORDERS.c.wake_at > at, and_(ORDERS.c.wake_at == at, ORDERS.c.id > row)))
+        return ripe
 
     def next_uncertain(self, besides: Collection[str] = ()) -> datetime | None:
         """When the first of the uncertain intents that can be asked about may be asked about."""
@@ -124,7 +152,7 @@ class Reading:
             select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.wake_at)
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
             .where(
-                INTENTS.c.open.is_(True),
+                IS_OPEN,
                 INTENTS.c.state == IntentState.UNCERTAIN,
                 ORDERS.c.park.is_(None),
                 ORDERS.c.wake_at.is_not(None),
@@ -137,20 +165,13 @@ class Reading:
     def load(self, name: str) -> tuple[Order, Intent | None] | None:
         """An order and its open intent."""
         with self._read() as tx:
-            row = tx.execute(self._order_query(name)).mappings().first()
-            if row is None:
-                return None
-            query = select(INTENTS).where(INTENTS.c.order_id == row["id"], INTENTS.c.open.is_(True))
-            intent = tx.execute(query).mappings().first()
-        return order_of(row), None if intent is None else intent_of(intent)
+            row = tx.execute(held().where(*self._named(name))).first()
+        found = None if row is None else held_of(row)
+        return None if found is None else (found.order, found.intent)
 
-    def _order_query(self, name: str) -> Select[Any]:
+    def _named(self, name: str) -> list[ColumnElement[bool]]:
         portal, _, external_id = name.partition(":")
-        return (
-            select(ORDERS, DETAILS.c.details)
-            .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
-            .where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
-        )
+        return [ORDERS.c.portal == portal, ORDERS.c.external_id == external_id]
 
     def remotes(self) -> dict[str, RemoteHealth]:
         """What is known of each remote that was ever called."""
@@ -183,7 +204,8 @@ class Reading:
     def explain(self, name: str) -> Explained | None:
         """All that is known of an order."""
         with self._read() as tx:
-            row = tx.execute(self._order_query(name)).mappings().first()
+            details = select(ORDERS, DETAILS.c.details).outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
+            row = tx.execute(details.where(*self._named(name))).mappings().first()
             if row is None:
                 return None
             intents = tx.execute(
@@ -211,8 +233,7 @@ class Reading:
             .order_by(HISTORY.c.id)
         )
         if order is not None:
-            portal, _, external_id = order.partition(":")
-            query = query.where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
+            query = query.where(*self._named(order))
         if since is not None:
             query = query.where(HISTORY.c.at >= since)
         if failures:
@@ -231,7 +252,7 @@ class Reading:
                 select(func.count())
                 .select_from(INTENTS)
                 .where(
-                    INTENTS.c.open.is_(True),
+                    IS_OPEN,
                     INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
                 )
             ).scalar_one()

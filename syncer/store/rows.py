@@ -1,10 +1,10 @@
 """Rows to values and back."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table
+from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, and_, literal_column, select
 from sqlmodel import SQLModel
 
 from syncer.orders import Intent, IntentState, Kind, Order, Park, State, Work
@@ -13,6 +13,7 @@ from syncer.store.tables import (
     DetailsRow,
     HistoryRow,
     IntentRow,
+    LeaseRow,
     OrderRow,
     PassRow,
     RawRow,
@@ -34,17 +35,56 @@ HISTORY = table(HistoryRow)
 CURSORS = table(CursorRow)
 REMOTES = table(RemoteRow)
 PASSES = table(PassRow)
+LEASES = table(LeaseRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
+IS_OPEN: ColumnElement[bool] = literal_column("intents.open IS TRUE")  # word for word as the index has it
+INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """An order in hand, with its open intent: as it stood in the store at revision `rev` of its row `id`."""
+
+    order: Order
+    intent: Intent | None
+    id: int
+    rev: int
+
+
+def held() -> Select[Any]:
+    """The query of orders to be held, for `held_of`."""
+    return (
+        select(
+            *(ORDERS.c[name] for name in FACTS),
+            ORDERS.c.id,
+            ORDERS.c.rev,
+            DETAILS.c.details,
+            *(INTENTS.c[name].label(f"intent_{name}") for name in INTENT),
+        )
+        .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
+        .outerjoin(INTENTS, and_(INTENTS.c.order_id == ORDERS.c.id, IS_OPEN))
+    )
+
+
+def held_of(row: Row[Any]) -> InHand:
+    """The order in hand of a row of `held`."""
+    facts: dict[str, Any] = dict(zip(FACTS, row, strict=False))
+    order_id, rev, details, *intent = row[len(FACTS) :]
+    found = None if intent[0] is None else _intent(dict(zip(INTENT, intent, strict=True)))
+    return InHand(_order(facts, details), found, order_id, rev)
 
 
 def order_of(row: RowMapping) -> Order:
     """The order of a row of ORDERS, with its details where the row was joined with them."""
-    facts = {name: row[name] for name in FACTS}
+    return _order({name: row[name] for name in FACTS}, row.get("details"))
+
+
+def _order(facts: dict[str, Any], details: Any) -> Order:
     facts["state"] = State(facts["state"])
     facts["work"] = Work(facts["work"])
     facts["park"] = None if facts["park"] is None else Park(facts["park"])
-    return Order(**facts, details=row.get("details") or {})
+    return Order(**facts, details=details or {})
 
 
 def facts_of(order: Order) -> dict[str, Any]:
@@ -54,16 +94,13 @@ def facts_of(order: Order) -> dict[str, Any]:
 
 def intent_of(row: RowMapping) -> Intent:
     """The intent of a row of INTENTS."""
-    return Intent(
-        key=row["key"],
-        kind=Kind(row["kind"]),
-        target=row["target"],
-        payload=row["payload"],
-        state=IntentState(row["state"]),
-        attempts=row["attempts"],
-        outcome=row["outcome"],
-        at=row["at"],
-    )
+    return _intent({name: row[name] for name in INTENT})
+
+
+def _intent(facts: dict[str, Any]) -> Intent:
+    facts["kind"] = Kind(facts["kind"])
+    facts["state"] = IntentState(facts["state"])
+    return Intent(**facts)
 
 
 def intent_columns(intent: Intent, order_id: int, now: datetime) -> dict[str, Any]:

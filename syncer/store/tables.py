@@ -6,7 +6,7 @@ Table models don't validate; everything that comes here has been parsed into val
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 
@@ -38,6 +38,12 @@ def _text() -> Any:
     return Field(default=None, sa_type=Text)
 
 
+def _part(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over some of the rows: what is looked for often is few, and what has ended is many."""
+    rows = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=rows, postgresql_where=rows)
+
+
 class OrderRow(SQLModel, table=True):
     """An order's facts (`orders.Order` without its details), and what its listing row last said."""
 
@@ -45,7 +51,10 @@ class OrderRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("portal", "external_id"),
         Index("ix_orders_wake_at", "wake_at"),
-        Index("ix_orders_ended_at", "ended_at"),
+        _part("ix_orders_parked", "id", where="park IS NOT NULL"),
+        _part("ix_orders_open", "portal", "created_at", where="ended_at IS NULL"),
+        _part("ix_orders_ref", "fulfilment", "fulfilment_ref", where="ended_at IS NULL"),
+        _part("ix_orders_keeping", "ended_at", where="erased_at IS NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -80,6 +89,12 @@ class OrderRow(SQLModel, table=True):
     ended_at: datetime | None = _at()
     fingerprint: str | None = None
     listed_status: str | None = None
+    # Counts the changes of this row: who changes it says which one was read.
+    rev: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    needs: str | None = None  # the remote that the next step is about
+    leased_by: str | None = None  # the worker that has it in hand, where several share a database
+    leased_until: datetime | None = _at()
+    erased_at: datetime | None = _at()
 
 
 class DetailsRow(SQLModel, table=True):
@@ -105,7 +120,10 @@ class IntentRow(SQLModel, table=True):
     """An intent (`orders.Intent`). `open` is true until it is done or rejected: at most one is, of an order."""
 
     __tablename__ = "intents"
-    __table_args__ = (Index("ix_intents_open", "order_id", "open"),)
+    __table_args__ = (
+        Index("ix_intents_order", "order_id", "at"),
+        _part("ix_intents_open", "order_id", where="open IS TRUE", unique=True),
+    )
 
     key: str = Field(primary_key=True)
     order_id: int = Field(foreign_key="orders.id")
@@ -153,6 +171,16 @@ class RemoteRow(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     cause: str | None = _text()
     not_before: datetime | None = _at()
+
+
+class LeaseRow(SQLModel, table=True):
+    """What one worker at a time does for all of them (polling), where several share a database."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(primary_key=True)
+    owner: str
+    until: datetime = Field(sa_type=UtcDateTime)
 
 
 class PassRow(SQLModel, table=True):

@@ -1,77 +1,51 @@
 """The writing verbs, each one transaction, and the store that has them.
 
 `apply` is the heart: it settles an intent, lets `decide` see the observation, writes what follows, and begins the
-next intent, in one commit.
+next intent, in one commit. What several threads write at the same moment shares one.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
-from syncer.orders import (
-    OPEN_INTENT,
-    Accounting,
-    Act,
-    Broken,
-    Cursor,
-    Decision,
-    Intent,
-    IntentState,
-    Listed,
-    Mentions,
-    Next,
-    Observation,
-    Order,
-    Page,
-    Park,
-    Rules,
-    Told,
-    decide,
-)
+from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
+from syncer.store import changes, listing
 from syncer.store import connect as opening
+from syncer.store.changes import Applied, Change, Settled, Thought
+from syncer.store.leases import Leases
 from syncer.store.reading import Reading
-from syncer.store.rows import (
-    CURSORS,
-    DETAILS,
-    HISTORY,
-    INTENTS,
-    ORDERS,
-    PASSES,
-    RAW,
-    REMOTES,
-    facts_of,
-    intent_columns,
-    intent_of,
-    order_of,
-)
+from syncer.store.rows import CURSORS, DETAILS, ORDERS, PASSES, RAW, REMOTES, InHand, held, held_of
 
-CHUNK = 500  # rows to a statement
-RAW_LIMIT = 65_536  # characters kept of an answer that could not be read
+MOST_SHARED = 64  # orders whose changes share a commit
 Tap = Callable[[str], None]
 
 
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One order's change on its way to the disk."""
+
+    name: str
+    think: Thought
+    change: Change | None
+    done: bool = False
+    error: BaseException | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of an intent: its last state, and a sentence."""
+class Spoilt:
+    """An order whose row `id` holds what can't be, and the bug that came of reading it."""
 
-    key: str
-    state: IntentState
-    outcome: str
+    name: str
+    id: int
+    bug: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """An order after an observation: its open intent (begun already where it is `attempting`), and its next step."""
-
-    order: Order
-    intent: Intent | None
-    next: Next
-    before: Order
+class _Stale(Exception):
+    """An order no longer stands as it was held."""
 
 
 class Store(Reading):
@@ -81,6 +55,8 @@ class Store(Reading):
         super().__init__(engine, url)
         self._held = held
         self._tap = tap
+        self._jobs: list[_Job] = []
+        self.leases = Leases(engine, shared=engine.dialect.name != "sqlite")
 
     @classmethod
     def open(cls, url: str, *, exclusive: bool = True, tap: Tap = lambda _: None) -> Self:
@@ -92,7 +68,7 @@ class Store(Reading):
             StoreBusy: another syncer holds it.
             StoreError: it can't be used; the text says what to do.
         """
-        held = opening.lock(url) if exclusive else None
+        locked = opening.lock(url) if exclusive else None
         try:
             with opening.explained(url):
                 path = opening.sqlite_path(url)
@@ -101,13 +77,14 @@ class Store(Reading):
                 engine = opening.connect(url)
                 opening.migrate(engine)
         except BaseException:
-            if held is not None:
-                held.release()
+            if locked is not None:
+                locked.release()
             raise
-        return cls(engine, url, held, tap)
+        return cls(engine, url, locked, tap)
 
     def close(self) -> None:
-        """Lets go of the database and of the lock."""
+        """Lets go of what was leased, of the database and of the lock."""
+        self.leases.end()
         self._engine.dispose()
         if self._held is not None:
             self._held.release()
@@ -142,31 +119,102 @@ class Store(Reading):
 
     # --- ingest -----------------------------------------------------------------------------------------------
 
-    def ingest(self, portal: str, page: Page, now: datetime) -> Accounting:
+    def ingest(self, portal: str, page: Page, now: datetime, before: Cursor | None = None) -> Accounting:
         """Stores what a listing said and the cursor that covers it, in one transaction.
 
         New and changed orders become due to be read; unchanged ones cost a comparison. A row without an id becomes a
-        parked order of its own.
+        parked order of its own. Where the cursor is no longer at `before`, where the listing began, another worker has
+        read on meanwhile: what was listed is stored, and the cursor left where it is.
         """
+        listed = new = changed = 0
+        seen: set[str] = set()
         with self._write() as tx:
-            known = _known(
-                tx, portal, [row.external_id for row in page.rows] + [row.external_id for row in page.broken]
-            )
-            new, changed, unchanged = _sort(page.rows, known)
-            _insert_new(tx, portal, new, now)
-            _mark_changed(tx, portal, changed, now)
-            parked = _insert_broken(tx, portal, page.broken, known, now)
-            _save_cursor(tx, portal, page.cursor, now)
+            for rows in listing.chunks(page.rows):
+                there = listing.known(tx, portal, [row.external_id for row in rows])
+                fresh, other, _ = listing.sort(rows, there, seen)
+                if fresh:
+                    listing.insert_new(tx, portal, fresh, now)
+                if other:
+                    listing.mark_changed(tx, portal, other, now)
+                listed, new, changed = listed + len(rows), new + len(fresh), changed + len(other)
+            parked = listing.insert_broken(tx, portal, page.broken, now) if page.broken else 0
+            if before is None or _cursor(tx, portal) == before:
+                listing.save_cursor(tx, portal, page.cursor, now)
         return Accounting(
-            listed=len(page.rows) + len(page.broken),
-            unchanged=unchanged,
-            changed=len(changed),
-            new=len(new),
+            listed=listed + len(page.broken),
+            unchanged=listed - new - changed,
+            changed=changed,
+            new=new,
             unreadable=len(page.broken),
             parked=parked,
         )
 
     # --- the ring ---------------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        once: bool = False,
+        without: Collection[str] = (),
+        after: tuple[datetime, int] | None = None,
+    ) -> list[InHand | Spoilt]:
+        """The next orders that something may be done about now, those that have waited longest first.
+
+        Orders whose next step is about a remote `without` are left. `after` is where the last claim ended: an order's
+        time to wake, and its row. Several workers on one database never get the same order.
+        """
+        ripe = self._ripe(now, once=once, without=without, after=after)
+        rows = select(ORDERS.c.id).where(*ripe).order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit)
+        if self.leases.shared:
+            with self._write() as tx:
+                mine = self.leases.take(tx, select(ORDERS.c.id).where(*ripe), limit)
+            rows = select(ORDERS.c.id).where(ORDERS.c.id.in_(mine))
+        query = held().where(ORDERS.c.id.in_(rows)).order_by(ORDERS.c.wake_at, ORDERS.c.id)
+        try:
+            with self._read() as tx:
+                return [held_of(row) for row in tx.execute(query)]
+        except opening.StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - one of them holds what can't be: each by itself
+            with self._read() as tx:
+                ids = list(tx.execute(rows).scalars())
+        return [self._hold_or_not(row) for row in ids]
+
+    def _hold_or_not(self, row: int) -> InHand | Spoilt:
+        try:
+            with self._read() as tx:
+                return held_of(tx.execute(held().where(ORDERS.c.id == row)).one())
+        except opening.StoreError:
+            raise
+        except Exception as bug:  # noqa: BLE001 - it is the caller's to tell
+            with self._read() as tx:
+                named = tx.execute(select(ORDERS.c.portal, ORDERS.c.external_id).where(ORDERS.c.id == row)).one()
+            return Spoilt(f"{named[0]}:{named[1]}", row, bug)
+
+    def hold(self, name: str) -> InHand | None:
+        """One order, to be worked on; None where there is none, or another worker has it in hand."""
+        this = self._named(name)
+        if self.leases.shared:
+            with self._write() as tx:
+                if not self.leases.take(tx, select(ORDERS.c.id).where(*this), 1):
+                    return None
+        with self._read() as tx:
+            row = tx.execute(held().where(*this)).first()
+        return None if row is None else held_of(row)
+
+    def put_aside(self, row: int, until: datetime) -> None:
+        """Leaves an order alone that can't even be read."""
+        with self._write() as tx:
+            put_off = {"wake_at": until, "wake_firm": False, "rev": ORDERS.c.rev + 1}
+            tx.execute(update(ORDERS).where(ORDERS.c.id == row).values(put_off))
+
+    def let_go(self, rows: Collection[int]) -> None:
+        """Other workers may have these orders again."""
+        if self.leases.shared and rows:
+            with self._write() as tx:
+                self.leases.give_back(tx, rows)
 
     def apply(
         self,
@@ -178,34 +226,22 @@ class Store(Reading):
         settled: Settled | None = None,
         may_begin: Callable[[Intent], bool] = lambda _: False,
         raw: str | None = None,
+        held: InHand | None = None,
     ) -> Applied:
         """Settles an intent, decides about an observation, writes what follows, and begins the next intent.
 
-        The order is read, decided upon and written in one transaction, so that an operator's word can't be lost in
-        between. `may_begin` tells whether an intent may be sent at once.
+        What was decided upon the order as it was `held` is written only while it still stands so; else it is read and
+        decided upon anew, so that an operator's word can't be lost in between. `may_begin` tells whether an intent may
+        be sent at once.
         """
-        with self._write() as tx:
-            order_id, before, intent = self._take(tx, name)
-            if settled is not None:
-                _close(tx, settled, now)
-                intent = _after(intent, settled)
-            decision = decide(before, seen, now, rules, intent)
-            if decision.drop and intent is not None:
-                _close(tx, Settled(intent.key, IntentState.REJECTED, "no longer wanted"), now)
-                intent = None
-            opened = _open_intent(tx, order_id, decision, intent, now, may_begin)
-            _save(tx, order_id, before, decision, seen, now)
-            if raw is not None:
-                _put(tx, RAW, {"order_id": order_id}, {"at": now, "text": raw[:RAW_LIMIT]})
-        return Applied(decision.order, opened, decision.next, before)
+        change = self._put(name, changes.seeing(seen, now, rules, settled, may_begin, raw), held)
+        assert change is not None
+        return change.applied
 
-    def _take(self, tx: Connection, name: str) -> tuple[int, Order, Intent | None]:
-        row = tx.execute(self._order_query(name)).mappings().one()
-        intent = tx.execute(
-            select(INTENTS).where(INTENTS.c.order_id == row["id"], INTENTS.c.open.is_(True)).limit(1)
-        ).mappings()
-        found = intent.first()
-        return row["id"], order_of(row), None if found is None else intent_of(found)
+    def begin(self, name: str, key: str, now: datetime, held: InHand | None = None) -> InHand | None:
+        """Writes down that an intent's call is made now; None, and it must not be made, where it is not planned."""
+        change = self._put(name, changes.beginning(key, now), held)
+        return None if change is None else change.after
 
     def mark(
         self,
@@ -217,45 +253,86 @@ class Store(Reading):
         outcome: str | None = None,
         wake_at: datetime | None = None,
         firm: bool = False,
-    ) -> None:
-        """Moves an open intent on (begun, not begun after all, of unknown outcome), and sets when to look again."""
-        with self._write() as tx:
-            changes: dict[str, Any] = {"state": state, "at": now}
-            if outcome is not None:
-                changes["outcome"] = outcome
-            if state is IntentState.ATTEMPTING:
-                changes["attempts"] = INTENTS.c.attempts + 1
-            tx.execute(update(INTENTS).where(INTENTS.c.key == key).values(changes))
-            if wake_at is not None:
-                tx.execute(_order_update(name).values(wake_at=wake_at, wake_firm=firm, updated_at=now))
-            if outcome is not None and state is not IntentState.ATTEMPTING:
-                _tell(tx, name, now, f"intent.{state}", outcome)
+        held: InHand | None = None,
+    ) -> InHand:
+        """Moves an open intent on (not begun after all, of unknown outcome), and sets when to look again."""
+        thought = changes.moving(key, state, now, outcome=outcome, wake_at=wake_at, firm=firm)
+        change = self._put(name, thought, held)
+        assert change is not None
+        return change.after
 
-    def wait(self, name: str, until: datetime, now: datetime, *, raw: str | None = None) -> None:
+    def wait(
+        self, name: str, until: datetime, now: datetime, *, raw: str | None = None, held: InHand | None = None
+    ) -> None:
         """Puts an order off, without a change of its facts; keeps an answer about it that could not be read."""
+        self._put(name, changes.putting_off(until, now, raw), held)
+
+    # --- many orders, one commit ------------------------------------------------------------------------------
+
+    def _put(self, name: str, think: Thought, held: InHand | None) -> Change | None:
+        """Writes what is thought of an order, together with what other threads have at this moment."""
+        job = _Job(name, think, None if held is None else think(held))
+        self._jobs.append(job)
+        with self._writer:  # whoever comes first writes for all that wait
+            while not job.done:
+                batch = self._jobs[:MOST_SHARED]
+                del self._jobs[: len(batch)]
+                self._write_batch(batch)
+        if job.error is not None:
+            raise job.error
+        return job.change
+
+    def _write_batch(self, batch: list[_Job]) -> None:
+        try:
+            self._write_together(batch)
+        except Exception:  # noqa: BLE001 - one of them is stale, or breaks the rest: each by itself
+            for job in batch:
+                self._write_alone(job)
+        except BaseException as end:
+            for job in batch:
+                job.error = end
+            raise
+        finally:
+            for job in batch:
+                job.done = True
+
+    def _write_together(self, batch: list[_Job]) -> None:
+        thought = [job.change for job in batch if job.change is not None]
+        if len(thought) < len(batch):
+            raise _Stale
         with self._write() as tx:
-            tx.execute(_order_update(name).values(wake_at=until, wake_firm=False))
-            if raw is not None:
-                order_id = tx.execute(_order_id(name)).scalar_one()
-                _put(tx, RAW, {"order_id": order_id}, {"at": now, "text": raw[:RAW_LIMIT]})
+            if not changes.write(tx, thought):
+                raise _Stale
+
+    def _write_alone(self, job: _Job) -> None:
+        """Reads the order anew, in the transaction that writes it."""
+        query = held().where(*self._named(job.name)).with_for_update(of=ORDERS)
+        try:
+            with self._write() as tx:
+                stands = held_of(tx.execute(query).one())
+                if job.change is not None and stands == job.change.after:
+                    return  # it was written: only the answer to the commit was lost
+                job.change = job.think(stands)
+                written = job.change is None or changes.write(tx, [job.change])
+                assert written, f"{job.name} was changed by somebody else within our transaction"
+        except Exception as error:  # noqa: BLE001 - it is raised where the job came from
+            job.error = error
 
     def rouse(self, fulfilment: str, mentions: Mentions, source: str, now: datetime) -> None:
         """Makes the orders that a fulfilment's events speak of due, and stores the cursor that covers them."""
-        refs = sorted(mentions.refs)
         with self._write() as tx:
-            for start in range(0, len(refs), CHUNK):
-                chunk = refs[start : start + CHUNK]
+            for refs in listing.chunks(sorted(mentions.refs)):
                 tx.execute(
                     update(ORDERS)
                     .where(
                         ORDERS.c.fulfilment == fulfilment,
-                        ORDERS.c.fulfilment_ref.in_(chunk),
+                        ORDERS.c.fulfilment_ref.in_(refs),
                         ORDERS.c.ended_at.is_(None),
                         ORDERS.c.wake_at.is_not(None),
                     )
-                    .values(wake_at=now, wake_firm=False)
+                    .values(wake_at=now, wake_firm=False, rev=ORDERS.c.rev + 1)
                 )
-            _save_cursor(tx, source, mentions.cursor, now)
+            listing.save_cursor(tx, source, mentions.cursor, now)
 
     # --- around it --------------------------------------------------------------------------------------------
 
@@ -263,9 +340,9 @@ class Store(Reading):
         self, name: str, *, up: bool, since: datetime, cause: str | None = None, not_before: datetime | None = None
     ) -> None:
         """Writes down whether a remote answers, since when, and until when it asked to be left alone."""
-        values = {"up": up, "since": since, "cause": cause, "not_before": not_before}
+        values = {"name": name, "up": up, "since": since, "cause": cause, "not_before": not_before}
         with self._write() as tx:
-            _put(tx, REMOTES, {"name": name}, values)
+            listing.put(tx, REMOTES, values)
 
     def forgive(self) -> None:
         """An operator's `retry`: remotes that denied us are called again, also by the syncer that runs meanwhile."""
@@ -275,17 +352,18 @@ class Store(Reading):
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""
         with self._write() as tx:
-            _put(tx, PASSES, {"id": 1}, {"summary": summary})
+            listing.put(tx, PASSES, {"id": 1, "summary": summary})
 
-    def erase(self, ended_before: datetime) -> int:
+    def erase(self, ended_before: datetime, now: datetime) -> int:
         """Erases the personal data of orders that ended before a time; returns of how many."""
-        old = select(ORDERS.c.id).where(ORDERS.c.ended_at < ended_before)
-        kept = [select(table.c.order_id).where(table.c.order_id.in_(old)).limit(1) for table in (DETAILS, RAW)]
-        if not any(map(self._any, kept)):
+        old = (ORDERS.c.ended_at < ended_before, ORDERS.c.erased_at.is_(None))
+        if not self._any(select(ORDERS.c.id).where(*old).limit(1)):
             return 0
+        rows = select(ORDERS.c.id).where(*old)
         with self._write() as tx:
-            tx.execute(delete(RAW).where(RAW.c.order_id.in_(old)))
-            erased = tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(old))).rowcount
+            tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
+            erased = tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows))).rowcount
+            tx.execute(update(ORDERS).where(*old).values(erased_at=now))
         self._forget_log()
         return erased
 
@@ -296,190 +374,6 @@ class Store(Reading):
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-# --- the parts of the verbs -----------------------------------------------------------------------------------
-
-
-def _known(tx: Connection, portal: str, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
-    """What was last seen of the listed orders: fingerprint, listed status, and what the portal was made to say."""
-    columns = (ORDERS.c.external_id, ORDERS.c.fingerprint, ORDERS.c.listed_status, ORDERS.c.portal_status)
-    found: dict[str, tuple[str | None, str | None, str | None]] = {}
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        rows = tx.execute(select(*columns).where(ORDERS.c.portal == portal, _among(tx, chunk))).all()
-        found.update((row[0], row[1:]) for row in rows)
-    return found
-
-
-def _among(tx: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
-    """Orders with one of these ids; as one JSON text for SQLite, since so many parameters cost more than the search."""
-    if tx.dialect.name != "sqlite":
-        return ORDERS.c.external_id.in_(ids)
-    listed = func.json_each(json.dumps(ids)).table_valued("value")
-    return ORDERS.c.external_id.in_(select(listed.c.value))
-
-
-def _sort(
-    rows: Sequence[Listed], known: dict[str, tuple[str | None, str | None, str | None]]
-) -> tuple[list[Listed], list[Listed], int]:
-    """New rows, changed rows, and how many are neither.
-
-    A status is unchanged where it is what was last listed, or what we made the portal say since: our own writing is
-    no news. An id that is listed twice counts once as what it is, and then as unchanged unless it says something else.
-    """
-    new: dict[str, Listed] = {}
-    changed: dict[str, Listed] = {}
-    unchanged = 0
-    for row in rows:
-        if row.external_id in new or row.external_id in changed:
-            unchanged += 1
-            continue
-        before = known.get(row.external_id)
-        if before is None:
-            new[row.external_id] = row
-        elif before[0] != row.fingerprint or (row.status != before[1] and row.status != before[2]):
-            changed[row.external_id] = row
-        else:
-            unchanged += 1
-    return list(new.values()), list(changed.values()), unchanged
-
-
-def _insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
-    orders = [
-        facts_of(Order(portal, row.external_id, service=row.service, wake_at=now, created_at=now, updated_at=now))
-        | {"fingerprint": row.fingerprint, "listed_status": row.status}
-        for row in rows
-    ]
-    heads = {row.external_id: {"head": dict(row.head)} for row in rows}
-    _insert_orders(tx, portal, orders, heads, now, "order.listed", "the portal listed it")
-
-
-def _insert_orders(
-    tx: Connection,
-    portal: str,
-    orders: Sequence[dict[str, Any]],
-    details: dict[str, Any],
-    now: datetime,
-    event: str,
-    sentence: str,
-) -> None:
-    for start in range(0, len(orders), CHUNK):
-        chunk = orders[start : start + CHUNK]
-        tx.execute(insert(ORDERS), chunk)
-        ids = tx.execute(
-            select(ORDERS.c.id, ORDERS.c.external_id).where(
-                ORDERS.c.portal == portal, ORDERS.c.external_id.in_([order["external_id"] for order in chunk])
-            )
-        ).all()
-        tx.execute(insert(DETAILS), [{"order_id": key, "details": details[name]} for key, name in ids])
-        story = {"at": now, "event": event, "text": sentence}
-        tx.execute(insert(HISTORY), [{"order_id": key, **story} for key, _ in ids])
-
-
-def _mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
-    for row in rows:
-        tx.execute(
-            update(ORDERS)
-            .where(ORDERS.c.portal == portal, ORDERS.c.external_id == row.external_id)
-            .values(fingerprint=row.fingerprint, listed_status=row.status, look_due=True, wake_at=now, wake_firm=False)
-        )
-
-
-def _insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], known: dict[str, Any], now: datetime) -> int:
-    fresh = {row.external_id: row for row in rows if row.external_id not in known}
-    orders = [
-        facts_of(
-            Order(
-                portal,
-                row.external_id,
-                park=Park.UNREADABLE,
-                parked=f"unreadable: {row.cause}",
-                look_due=False,
-                created_at=now,
-                updated_at=now,
-            )
-        )
-        for row in fresh.values()
-    ]
-    _insert_orders(
-        tx, portal, orders, {name: {} for name in fresh}, now, "order.unreadable", "listed, but it could not be read"
-    )
-    for row in fresh.values():
-        order_id = tx.execute(_order_id(f"{portal}:{row.external_id}")).scalar_one()
-        _put(tx, RAW, {"order_id": order_id}, {"at": now, "text": row.raw[:RAW_LIMIT]})
-    return len(fresh)
-
-
-def _save_cursor(tx: Connection, source: str, cursor: Cursor, now: datetime) -> None:
-    values = {"position": cursor.position, "reread_on": cursor.reread_on, "last_poll_at": now}
-    _put(tx, CURSORS, {"source": source}, values)
-
-
-def _put(tx: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
-    """Writes a row, there or not."""
-    where = [table.c[name] == value for name, value in key.items()]
-    if not tx.execute(update(table).where(*where).values(values)).rowcount:
-        tx.execute(insert(table).values(key | values))
-
-
-def _close(tx: Connection, settled: Settled, now: datetime) -> None:
-    tx.execute(
-        update(INTENTS)
-        .where(INTENTS.c.key == settled.key)
-        .values(state=settled.state, open=settled.state in OPEN_INTENT, outcome=settled.outcome, at=now)
-    )
-
-
-def _after(intent: Intent | None, settled: Settled) -> Intent | None:
-    """The open intent once `settled` is written."""
-    if intent is None or intent.key != settled.key:
-        return intent
-    return replace(intent, state=settled.state) if settled.state in OPEN_INTENT else None
-
-
-def _open_intent(
-    tx: Connection,
-    order_id: int,
-    decision: Decision,
-    kept: Intent | None,
-    now: datetime,
-    may_begin: Callable[[Intent], bool],
-) -> Intent | None:
-    """Writes the decided intent, begun at once where it may be; or leaves the one that is open."""
-    begins = decision.next.act is Act.SEND
-    for intent in decision.intents:
-        columns = intent_columns(intent, order_id, now)
-        if begins and may_begin(intent):
-            columns |= {"state": IntentState.ATTEMPTING, "attempts": 1}
-        _put(tx, INTENTS, {"key": intent.key}, {name: value for name, value in columns.items() if name != "key"})
-        return intent_of(columns)  # type: ignore[arg-type] # a dict reads like a row
-    return kept
-
-
-def _save(tx: Connection, order_id: int, before: Order, decision: Decision, seen: Observation, now: datetime) -> None:
-    after = decision.order
-    changes = {name: value for name, value in facts_of(after).items() if value != getattr(before, name)}
-    if isinstance(seen, Told):
-        changes["listed_status"] = seen.status  # our own writing is no news when it is listed
-    if changes:
-        tx.execute(update(ORDERS).where(ORDERS.c.id == order_id).values(**changes, updated_at=now))
-    if after.details != before.details:
-        _put(tx, DETAILS, {"order_id": order_id}, {"details": after.details})
-    if decision.note:
-        tx.execute(insert(HISTORY).values(order_id=order_id, at=now, event=seen.event, text=decision.note))
-    if after.parked is not None and after.parked != before.parked:
-        tx.execute(insert(HISTORY).values(order_id=order_id, at=now, event="order.parked", text=after.parked))
-
-
-def _order_id(name: str) -> Any:
-    portal, _, external_id = name.partition(":")
-    return select(ORDERS.c.id).where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
-
-
-def _order_update(name: str) -> Any:
-    portal, _, external_id = name.partition(":")
-    return update(ORDERS).where(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
-
-
-def _tell(tx: Connection, name: str, now: datetime, event: str, sentence: str) -> None:
-    order_id = tx.execute(_order_id(name)).scalar_one()
-    tx.execute(insert(HISTORY).values(order_id=order_id, at=now, event=event, text=sentence))
+def _cursor(tx: Connection, source: str) -> Cursor:
+    row = tx.execute(select(CURSORS).where(CURSORS.c.source == source).with_for_update()).mappings().first()
+    return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])

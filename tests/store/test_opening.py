@@ -83,12 +83,12 @@ def test_an_older_store_is_brought_up_with_its_rows(file: Path, monkeypatch: pyt
 def test_a_newer_store_is_refused_with_what_to_do(file: Path) -> None:
     with Store.open(_url(file)) as store:
         fill(store)
-    run(file, "UPDATE alembic_version SET version_num = '9999'")
+    run(file, f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'")  # noqa: S608 - our own word
     before = everything(file)
     with pytest.raises(StoreError, match=r"newer syncer \(revision 9999\).*run that version, or restore"):
         Store.open(_url(file))
     assert everything(file) == before
-    run(file, "UPDATE alembic_version SET version_num = '0001'")
+    run(file, f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'")  # noqa: S608 - our own word
     Store.open(_url(file)).close()  # the lock was let go
 
 
