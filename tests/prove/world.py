@@ -56,6 +56,7 @@ from syncer.simulators.host import Fault, Host, Manner
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
 from syncer.simulators.xsp import XspSimulator
 from syncer.store import Settled, Store
+from syncer.store import connect as opening
 from syncer.telemetry import Redactor
 from tests.ring.harness import DESK, FIBER, KEY, NOON, PASSWORD, PLAIN, PROGRAM, UNMAPPED, empty_database
 
@@ -433,7 +434,8 @@ class World:
     def engine(self) -> Engine:
         """The program. It is born where it isn't alive."""
         if self._life is None:
-            store = Store.open(self._url, tap=self.knife)
+            with _warm():
+                store = Store.open(self._url, tap=self.knife)
             engine = wiring.engine_of(
                 self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
             )
@@ -484,11 +486,11 @@ class World:
         """One pass of the living program, as `--once` makes it, or as the service does."""
         return self.engine.run_pass(once=once, sources=None if once else ["tg"])
 
-    def say(self, word: str, number: str) -> bool:
+    def say(self, word: str, number: str, ref: str | None = None) -> bool:
         """An operator's word about an order, acted on at once; False where it can't be taken (cli/acting.py)."""
         name = f"tg:{number}"
         loaded = self.store.load(name)
-        heard = None if loaded is None else _heard(word, *loaded, self.engine)
+        heard = None if loaded is None else _heard(word, *loaded, self.engine, ref)
         if heard is None:
             return False
         self.engine.hear(name, *heard)
@@ -570,7 +572,26 @@ class World:
         return {201: 0, 409: 65, 503: 75}.get(answer.status, 1), said
 
 
-def _heard(word: str, order: Order, intent: Intent | None, engine: Engine) -> tuple[Observation, Settled | None] | None:
+@contextmanager
+def _warm() -> Iterator[None]:
+    """Within, a database that was open before is opened with the statements that were compiled then.
+
+    A process that really starts compiles them anew, which takes most of a short run.
+    """
+    cold = opening.connect
+    opening.connect = _connect
+    try:
+        yield
+    finally:
+        opening.connect = cold
+
+
+_connect = cache(opening.connect)
+
+
+def _heard(
+    word: str, order: Order, intent: Intent | None, engine: Engine, ref: str | None
+) -> tuple[Observation, Settled | None] | None:
     """What an operator's word is to the engine; None where it can't be taken."""
     unsure = intent if intent is not None and intent.state in {IntentState.UNCERTAIN, IntentState.ATTEMPTING} else None
     over = order.final and (order.park is None or (word == "deliver" and order.park is Park.UNCERTAIN))
@@ -580,9 +601,7 @@ def _heard(word: str, order: Order, intent: Intent | None, engine: Engine) -> tu
         case "not-done" if unsure is not None:
             return NotDone(), Settled(unsure.key, IntentState.REJECTED, "an operator said: not done")
         case "done" if unsure is not None:
-            return acting._as_done(engine, unsure, None), Settled(
-                unsure.key, IntentState.DONE, "an operator said: done"
-            )
+            return acting._as_done(engine, unsure, ref), Settled(unsure.key, IntentState.DONE, "an operator said: done")
         case "deliver" if not over:
             return DeliveredByHand(), _handed_over(intent)
         case "cancel" if not over and order.park is not Park.UNCERTAIN:
