@@ -53,9 +53,9 @@ def once(arguments: argparse.Namespace) -> int:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
             summary = engine.run_pass(once=True)
-        store.erase(utc() - config.privacy.erase_after)
-        parked = store.orders(parked=True)
-    return _report(summary, parked, as_json=arguments.json)
+            store.erase(utc() - config.privacy.erase_after)
+            parked = store.orders(parked=True)
+            return _report(summary, parked, as_json=arguments.json)
 
 
 def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace) -> int:
@@ -107,6 +107,7 @@ def _report(summary: Summary, parked: list[Order], *, as_json: bool) -> int:
             print_json(summary.as_json() | {"problems": list(summary.problems)})
         else:
             _print_summary(summary, parked)
+        sys.stdout.flush()
     return 1 if summary.problems or summary.parked else 0
 
 
