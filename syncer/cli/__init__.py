@@ -3,17 +3,29 @@
 Each command imports what it needs when it runs, so that `--help` comes at once. No rule about orders belongs here.
 """
 
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 
 from syncer.cli.arguments import parse
+from syncer.cli.streams import aside, jam, let_go, open_closed
 
 OK, TROUBLE, USAGE, BUSY, MISCONFIGURED = 0, 1, 2, 75, 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command, and returns its exit code."""
+    open_closed()
+    out, err = sys.stdout, sys.stderr
+    try:
+        with redirect_stderr(aside(err)):
+            return _heard(_run(argv))
+    finally:
+        let_go(out)
+        let_go(err)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = parse(argv)
     if arguments is None:
         return USAGE
@@ -22,10 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `syncer log | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except Exception as error:  # noqa: BLE001 - a bug is raised again
-        return _explain(error)
+        return TROUBLE if isinstance(error, OSError) and jam(sys.stdout) else _explain(error)
+
+
+def _heard(code: int) -> int:
+    """The exit code, once what was printed has found its place; that nobody wants to read on is no trouble."""
+    lost = jam(sys.stdout)
+    if lost is None or isinstance(lost, BrokenPipeError):
+        return code
+    print(f"standard output: {lost.strerror} — what was printed is lost", file=sys.stderr)
+    return code or TROUBLE
 
 
 def _explain(error: Exception) -> int:

@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rich.markup import escape
@@ -16,6 +16,7 @@ from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
 from syncer.cli.reading import help_for
+from syncer.cli.streams import let_go
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
 from syncer.orders import (
@@ -52,9 +53,9 @@ def once(arguments: argparse.Namespace) -> int:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
             summary = engine.run_pass(once=True)
-        engine.erase(config.privacy.erase_after)
-        parked = store.orders(parked=True)
-    return _report(summary, parked, as_json=arguments.json)
+            engine.erase(config.privacy.erase_after)
+            parked = store.orders(parked=True)
+            return _report(summary, parked, as_json=arguments.json)
 
 
 def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace) -> int:
@@ -101,10 +102,12 @@ def _in_words(order: Order, intent: Intent) -> str:
 
 
 def _report(summary: Summary, parked: list[Order], *, as_json: bool) -> int:
-    if as_json:
-        print_json(summary.as_json() | {"problems": list(summary.problems)})
-    else:
-        _print_summary(summary, parked)
+    with suppress(BrokenPipeError):  # the pass was made, whether or not somebody reads on
+        if as_json:
+            print_json(summary.as_json() | {"problems": list(summary.problems)})
+        else:
+            _print_summary(summary, parked)
+        sys.stdout.flush()
     return 1 if summary.problems or summary.parked else 0
 
 
@@ -185,6 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
         engine = engine_of(config, store, redactor)
         with stopping(engine):
             serve(engine, every, config.privacy.erase_after)
+    let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from syncer.cli.streams import aside
 from syncer.config import Config, load
 from syncer.errors import ConfigError, Problem
 from syncer.store import Store, with_password
@@ -34,7 +35,7 @@ def opened(arguments: argparse.Namespace, stream: TextIO | None = None) -> tuple
     level = config.log.level
     if stream is sys.stderr and stream.isatty() and level == "info":
         level = "warning"
-    configure(level, config.log.format, stream, redactor)
+    configure(level, config.log.format, aside(stream), redactor)
     return config, redactor
 
 

@@ -22,10 +22,17 @@ STATE_COLOURS = {
 }
 
 
+class _Console(Console):
+    """Rich's own would end the program with an exit code of its choice when nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output. Not on a terminal it is wide, so that no line is cut for a pipe."""
     width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or 160)
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return _Console(width=width, highlight=False, soft_wrap=False)
 
 
 def print_json(document: Any) -> None:

@@ -1,0 +1,639 @@
+"""The whole ring in one process, without sockets and without waiting: the real program over simulators that it calls.
+
+Everything of the program runs but the network card: wiring, engine, adapters, clients and store. The clock is shared
+and stands still between events, so that the same run always goes the same way. Each event of I/O is counted, and the
+program can be cut at any of them, as a killed process is. No claim about the program belongs here but the judge's, who
+reads only what the remotes remember.
+"""
+
+import base64
+import json
+import os
+import pickle
+import random
+import tempfile
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+import structlog
+import urllib3
+
+from syncer import config as conf
+from syncer import wiring
+from syncer.cli import acting
+from syncer.engine import Engine, Summary
+from syncer.errors import Unavailable
+from syncer.orders import (
+    CancelledByHand,
+    DeliveredByHand,
+    Intent,
+    IntentState,
+    Kind,
+    NotDone,
+    Observation,
+    Order,
+    Park,
+    Retried,
+    is_ours,
+    reference,
+)
+from syncer.remotes import http as wire
+from syncer.remotes.http import Answer, Http, Limits
+from syncer.simulators.courier import CourierSimulator
+from syncer.simulators.host import Answer as Sent
+from syncer.simulators.host import Fault, Host, Manner
+from syncer.simulators.on_api import OnApiSimulator, Script, Service
+from syncer.simulators.xsp import XspSimulator
+from syncer.store import Settled, Store
+from syncer.store import connect as opening
+from syncer.telemetry import Redactor
+from tests.ring.harness import DESK, FIBER, KEY, NOON, PASSWORD, PLAIN, PROGRAM, UNMAPPED, empty_database
+
+__all__ = [
+    "DESK", "ELSEWHERE", "PLAIN", "PROGRAM", "UNMAPPED", "Clock", "Cut", "Ended", "Event", "Fault", "Knife", "Outside",
+    "Script", "Snapshot", "World", "folder_in_memory",
+]  # fmt: skip
+
+ELSEWHERE = "3106"  # the service that `sydnet` delivers, which can't schedule
+TIMEOUT = 10.0  # seconds, of the shared clock: nobody waits for them
+LEAP = 60  # how much longer than asked the engine sleeps, so that one look is enough
+FAULT_OPTIONS: Mapping[Fault, Mapping[str, Any]] = {
+    Fault.HUGE: {"size": 2_000_000},
+    Fault.GZIP_BOMB: {"size": 2_000_000},
+    Fault.TOO_MANY: {"retry_after": 60},
+}
+
+SETTINGS = """
+[log]
+level = "error"
+
+[portals.tg]
+kind = "xsp"
+url = "http://127.0.0.1:9/xsp/plain/serviceguide_log"
+api_user = 1234
+api_key = {{ file = "key.secret" }}
+since = 2020-01-01
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{portal_lines}
+
+[fulfilments.nordnet]
+kind = "on_api"
+url = "http://127.0.0.1:9/nordnet/onapi/{nordnet}/"
+username = "sp"
+password = {{ file = "password.secret" }}
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{network_lines}
+
+[fulfilments.sydnet]
+kind = "on_api"
+url = "http://127.0.0.1:9/sydnet/onapi/{sydnet}/"
+username = "sp"
+password = {{ file = "password.secret" }}
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{network_lines}
+
+[fulfilments.desk]
+kind = "manual"
+
+[fulfilments.script]
+kind = "command"
+command = ["/bin/true"]
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3105" }}
+fulfilment = "nordnet"
+service = "FIBER-250-250"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3106" }}
+fulfilment = "sydnet"
+service = "FIBER-250-250"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3200" }}
+fulfilment = "desk"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3300" }}
+fulfilment = "script"
+"""
+
+
+class Cut(BaseException):
+    """The program dies here. No handler of its own may stop that."""
+
+
+class Event(StrEnum):
+    """The kinds of I/O that are counted. What the program doesn't do yet has its word already."""
+
+    REQUEST_BEFORE = "request.before"
+    REQUEST_EFFECT = "request.effect"
+    REQUEST_ANSWER = "request.answer"
+    COMMIT_BEFORE = "commit.before"
+    COMMIT_AFTER = "commit.after"
+    COMMAND_BEFORE = "command.before"
+    COMMAND_AFTER = "command.after"
+    FILE_WRITE = "file.write"
+    FILE_RENAME = "file.rename"
+    FILE_DELETE = "file.delete"
+
+
+class Clock:
+    """A clock that everyone shares, and that goes only when it is told to."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at.astimezone(UTC)
+        self._passed = 0.0
+
+    def __call__(self) -> datetime:
+        return self._at
+
+    def monotonic(self) -> float:
+        """Seconds that have passed, whatever was made of the wall clock."""
+        return self._passed
+
+    def go_on(self, **by: float) -> None:
+        """Time passes."""
+        self._at += timedelta(**by)
+        self._passed += timedelta(**by).total_seconds()
+
+    def jump(self, **by: float) -> None:
+        """The wall clock is set, either way, and no time passes."""
+        self._at += timedelta(**by)
+
+    def sleep(self, seconds: float) -> None:
+        """For the engine, in place of `time.sleep`."""
+        self.go_on(seconds=seconds * LEAP)
+
+
+class Knife:
+    """Counts events, tells `watch` of each, and cuts the program at the one numbered `at`: it does nothing after it."""
+
+    def __init__(self, at: int | None = None, watch: Callable[[int, str], None] = lambda _number, _event: None) -> None:
+        self.at = at
+        self.count = 0
+        self.dead = False
+        self._watch = watch
+
+    def __call__(self, event: str) -> None:
+        if self.dead:
+            raise Cut
+        self.count += 1
+        self._watch(self.count, event)
+        if self.count == self.at:
+            self.dead = True
+            raise Cut
+
+
+class Outside(Host):
+    """All that isn't the program: the remotes, their journal and the faults on the way. It can be pickled, and asked
+    without being started.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        portal: Mapping[str, Any] | None = None,
+        nordnet: Mapping[str, Any] | None = None,
+        sydnet: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.portal = XspSimulator(name="tg", api_key=KEY, now=clock, **(portal or {}))
+        self.nordnet = _network("nordnet", clock, {"version": "2.4", **(nordnet or {})})
+        self.sydnet = _network("sydnet", clock, {"version": "2.6", "scheduling": False, **(sydnet or {})})
+        self.courier = CourierSimulator()
+        self.accesses: dict[str, str] = {}
+        self._ports = 0
+        super().__init__(
+            {"/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier}, now=clock
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._lock = threading.RLock()
+
+    # --- what the other side does ---------------------------------------------------------------------------------
+
+    def order(self, script: Script | None = None, **fields: Any) -> str:
+        """A new order in the portal, for an access of its own in both networks; its id."""
+        if "socket" not in fields:
+            self._ports += 1
+            fields["socket"] = f"LT{self._ports:04d}B02"
+            for network in (self.nordnet, self.sydnet):
+                network.add_access(fields["socket"], [Service(FIBER)], script)
+        number = self.portal.add_order(**{"service": PLAIN, **fields})
+        self.accesses[number] = fields["socket"]
+        return number
+
+    def tick(self) -> None:
+        """Every order of the networks goes on by one step."""
+        self.nordnet.tick()
+        self.sydnet.tick()
+
+    def strike(self, kind: Fault, *, skip: int = 0, times: int | None = 1, remote: str | None = None) -> None:
+        """A fault at the request after the next `skip` ones, whatever is asked, or of one remote alone."""
+        self.fault(kind, remote, skip=skip, times=times, **FAULT_OPTIONS.get(kind, {}))
+
+    # --- what became of it ----------------------------------------------------------------------------------------
+
+    def ended(self) -> dict[str, "Ended"]:
+        """How each order stands, as the remotes remember it."""
+        return {number: self._ended(number) for number in self.accesses}
+
+    def _ended(self, number: str) -> "Ended":
+        stem = reference("tg", number)
+        made = [
+            order
+            for network in (self.nordnet, self.sydnet)
+            for order in network.orders()
+            if is_ours(order["reference"], stem)
+        ]
+        held = [sub for network in (self.nordnet, self.sydnet) for sub in network.network.subscriptions]
+        return Ended(
+            status=self.portal.status(number),
+            told=tuple(self.portal.statuses_written(number)),
+            said=len(self.portal.messages(number)),
+            activations=tuple("WITHDRAWN" if order["cancelled"] else order["state"] for order in made),
+            subscriptions=sum(is_ours(sub.sp_reference, stem) and not sub.ended for sub in held),
+            parcels=len(self.courier.parcels(number)),
+        )
+
+    def doubled(self) -> list[str]:
+        """Each effect that came twice, or was asked for again after it had come, in words. By the journal alone."""
+        return [*self._sent_again(), *self._made_twice(), *self._alive_twice(), *map(str, self.crashes)]
+
+    def _sent_again(self) -> Iterator[str]:
+        """A call with the key of one that took effect, whether or not the remote saw through it."""
+        made: set[tuple[str, str]] = set()
+        for entry in self.calls():
+            if entry.operation not in {"orders.create", "parcels.book"} or not entry.body:
+                continue
+            body = json.loads(entry.body)
+            key = (entry.remote, str(body.get("spReference") or body.get("reference")))
+            if key in made:
+                yield f"{entry.operation} of {key[1]} was sent again after it had taken effect"
+            if entry.effect is not None:
+                made.add(key)
+
+    def _made_twice(self) -> Iterator[str]:
+        for entry in self.effects():
+            if "repeat" in (entry.effect or {}) and entry.operation != "parcels.book":
+                yield f"{entry.operation} was repeated: {entry.effect}"
+        said = Counter((effect["order"], effect["text"]) for effect in self._effects("message"))
+        for (number, text), count in said.items():
+            if count > 1:
+                yield f"a message was written {count} times on {number}: {text}"
+
+    def _alive_twice(self) -> Iterator[str]:
+        for number, ended in self.ended().items():
+            alive = sum(state not in {"DONE_FAILED", "WITHDRAWN"} for state in ended.activations)
+            if alive > 1 or ended.subscriptions > 1 or ended.parcels > 1:
+                yield f"{number} was delivered more than once: {ended}"
+
+    def _effects(self, what: str) -> list[dict[str, str]]:
+        return [entry.effect for entry in self.effects(what=what) if entry.effect is not None]
+
+
+def _network(name: str, clock: Clock, options: Mapping[str, Any]) -> OnApiSimulator:
+    return OnApiSimulator(name, username="sp", password=PASSWORD, mount=f"/{name}", now=clock, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one order stands outside. `activations` are the states of ours in the networks, oldest first."""
+
+    status: str
+    told: tuple[str, ...]
+    said: int
+    activations: tuple[str, ...]
+    subscriptions: int
+    parcels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that outlives the program at one moment: the database's two files, and the world outside."""
+
+    database: bytes
+    wal: bytes
+    outside: bytes
+
+
+# --- the wire -----------------------------------------------------------------------------------------------------
+
+
+class Wire(Http):
+    """The program's own `Http`, whose requests go to the simulators without leaving the process."""
+
+    def __init__(self, carry: "Carry", remote: str, limits: Limits, **more: Any) -> None:
+        super().__init__(remote, limits, **more)
+        self._carry = carry
+        user = more.get("auth")
+        token = None if user is None else base64.b64encode(":".join(user).encode()).decode()
+        self._login = {} if token is None else {"authorization": f"Basic {token}"}
+
+    def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
+        parts = urlsplit(url)
+        query = "&".join(part for part in (parts.query, urlencode(request["params"] or {})) if part)
+        target = parts.path + (f"?{query}" if query else "")
+        body, headers = b"", {"user-agent": "syncer", **self._login, **(request["headers"] or {})}
+        if request["data"] is not None:
+            body, headers["content-type"] = urlencode(request["data"]).encode(), "application/x-www-form-urlencoded"
+        if request["json"] is not None:
+            body, headers["content-type"] = json.dumps(request["json"]).encode(), "application/json"
+        return self._carry(self.limits, method, target, headers, body)
+
+
+Carry = Callable[[Limits, str, str, dict[str, str], bytes], Answer]
+
+
+def arrived(sent: Sent, limits: Limits, clock: Clock, *, refused: bool) -> Answer:
+    """What came in of what was sent: the answer, or the error that requests raises for want of it."""
+    late = {Manner.HOLD: sent.amount, Manner.DRIP: sent.amount * len(sent.body)}.get(sent.manner, 0.0)
+    if late >= limits.timeout:
+        clock.go_on(seconds=limits.timeout)
+        raise requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "", "Read timed out."))  # type: ignore[arg-type]
+    clock.go_on(seconds=late)
+    if refused:
+        raise _broken(ConnectionRefusedError(111, "Connection refused"))
+    if sent.manner in {Manner.RESET, Manner.HOLD}:
+        raise _broken(ConnectionResetError(104, "Connection reset by peer"))
+    if sent.manner is Manner.SHORT:
+        raise requests.exceptions.ChunkedEncodingError(urllib3.exceptions.ProtocolError("Connection broken"))
+    assert sent.status is not None
+    headers = {"content-type": sent.content_type} | {name.lower(): text for name, text in sent.headers.items()}
+    body = zlib.decompress(sent.body, 31) if headers.get("content-encoding") == "gzip" else sent.body
+    if len(body) > limits.max_answer or (sent.manner is Manner.HUGE and sent.amount > limits.max_answer):
+        raise wire._TooLarge
+    return Answer(sent.status, body, headers)
+
+
+def _broken(cause: OSError) -> requests.ConnectionError:
+    return requests.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", cause))
+
+
+# --- the world ----------------------------------------------------------------------------------------------------
+
+WORDS = ("retry", "deliver", "cancel", "done", "not-done")
+
+
+class World:
+    """The remotes, and a program that lives between them, dies and lives again, in a folder of its own.
+
+    The program lives from the first pass or word until `end` or a cut. `portal`, `nordnet` and `sydnet` are options of
+    the simulators, `settings` lines of the configuration.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        at: datetime = NOON,
+        portal: Mapping[str, Any] | None = None,
+        nordnet: Mapping[str, Any] | None = None,
+        sydnet: Mapping[str, Any] | None = None,
+        **settings: str,
+    ) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+        versions = {"nordnet": (nordnet or {}).get("version", "2.4"), "sydnet": (sydnet or {}).get("version", "2.6")}
+        self._config = configuration(**versions, **settings)
+        self._database = folder / "ring.db"
+        self.clock = Clock(at)
+        self.outside = Outside(self.clock, portal, nordnet, sydnet)
+        self.knife = Knife()
+        self._life: tuple[Engine, Store] | None = None
+        self._put(empty_database(), b"")
+
+    # --- life and death -------------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """The program. It is born where it isn't alive."""
+        if self._life is None:
+            with _warm():
+                store = Store.open(self._url, tap=self.knife)
+            engine = wiring.engine_of(
+                self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
+            )
+            self._prepare(engine)
+            self._life = engine, store
+        return self._life[0]
+
+    @property
+    def store(self) -> Store:
+        """The living program's store."""
+        engine: Engine = self.engine
+        return engine.room.store
+
+    def _prepare(self, engine: Any) -> None:
+        """What a life takes from the world without being asked to: time, chance, and how a command is run."""
+        random.seed(1)  # the jitter of the back-off
+        engine._sleep = self.clock.sleep
+        engine.room.sources["tg"]._client._clock = self.clock.monotonic
+        engine.room.sinks["script"]._run = self._run
+
+    def end(self) -> None:
+        """The program stops in good order."""
+        if self._life is not None:
+            _, store = self._life
+            self._life = None
+            with suppress(Cut):
+                store.close()
+
+    def die(self) -> None:
+        """The program is gone, and has left its files as they are now, the write-ahead log unmerged."""
+        self.knife.dead = True
+        left = self._left()
+        self.end()
+        self._put(*left)
+        self.knife = Knife()
+
+    @contextmanager
+    def mortal(self) -> Iterator[None]:
+        """Within, a cut ends the program, and nothing else."""
+        try:
+            yield
+        except Cut:
+            self.die()
+
+    # --- what the program is made to do ---------------------------------------------------------------------------
+
+    def run_pass(self, *, once: bool = True) -> Summary:
+        """One pass of the living program, as `--once` makes it, or as the service does."""
+        return self.engine.run_pass(once=once, sources=None if once else ["tg"])
+
+    def say(self, word: str, number: str, ref: str | None = None) -> bool:
+        """An operator's word about an order, acted on at once; False where it can't be taken (cli/acting.py)."""
+        name = f"tg:{number}"
+        loaded = self.store.load(name)
+        heard = None if loaded is None else _heard(word, *loaded, self.engine, ref)
+        if heard is None:
+            return False
+        self.engine.hear(name, *heard)
+        self.engine.work_on([name])
+        return True
+
+    def orders(self) -> dict[str, Order]:
+        """The program's orders by their portal's id, without their details. Reads only."""
+        return {order.external_id: order for order in self.store.orders()}
+
+    # --- snapshots ------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """All as it stands, as if the program were killed now."""
+        return Snapshot(*self._left(), pickle.dumps((self.clock, self.outside), pickle.HIGHEST_PROTOCOL))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """All as it stood, and no program alive."""
+        self.knife.dead = True
+        self.end()
+        self.knife = Knife()
+        self.clock, self.outside = pickle.loads(snapshot.outside)  # noqa: S301 - our own
+        self._put(snapshot.database, snapshot.wal)
+
+    @property
+    def _url(self) -> str:
+        return f"sqlite:///{self._database}"
+
+    def _file(self, suffix: str) -> Path:
+        return self._database.with_name(self._database.name + suffix)
+
+    def _left(self) -> tuple[bytes, bytes]:
+        wal = self._file("-wal")
+        return self._database.read_bytes(), wal.read_bytes() if wal.exists() else b""
+
+    def _put(self, database: bytes, wal: bytes) -> None:
+        self._file("-shm").unlink(missing_ok=True)
+        self._database.write_bytes(database)
+        self._file("-wal").write_bytes(wal)
+
+    # --- the wire and the command ---------------------------------------------------------------------------------
+
+    def _wire(self, remote: str, limits: Limits, **more: Any) -> Http:
+        return Wire(self._carry, remote, limits, **more)
+
+    def _carry(self, limits: Limits, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        self.knife(Event.REQUEST_BEFORE)
+        sent = self.outside.ask(method, target, headers, lambda: body, f"{method} {target} HTTP/1.1")
+        self.knife(Event.REQUEST_EFFECT)
+        refused = self.outside.journal[-1].fault == Fault.REFUSE
+        try:
+            return arrived(sent, limits, self.clock, refused=refused)
+        finally:
+            self.knife(Event.REQUEST_ANSWER)
+
+    def _run(self, order: bytes) -> tuple[int | None, str]:
+        """In place of a process: the courier's client, as `simulators/send_router.py` is one."""
+        self.knife(Event.COMMAND_BEFORE)
+        asked = json.loads(order)
+        body = json.dumps({"order": asked["external_id"], "reference": asked["key"]}).encode()
+        headers = {"content-type": "application/json"}
+        sent = self.outside.ask("POST", "/courier/parcels", headers, lambda: body, "")
+        refused = self.outside.journal[-1].fault == Fault.REFUSE
+        try:
+            if refused:  # stands for a program that isn't there
+                raise Unavailable("script", "command", "can't be started")
+            return self._exit(sent)
+        finally:
+            self.knife(Event.COMMAND_AFTER)
+
+    def _exit(self, sent: Sent) -> tuple[int | None, str]:
+        try:
+            answer = arrived(sent, Limits(timeout=TIMEOUT), self.clock, refused=False)
+            said = json.loads(answer.body).get("cause", "")
+        except requests.Timeout:
+            return None, ""
+        except (requests.RequestException, ValueError, AttributeError, wire._TooLarge):
+            return (75, "") if sent.status == 429 else (1, "no answer from the courier")
+        return {201: 0, 409: 65, 503: 75}.get(answer.status, 1), said
+
+
+@contextmanager
+def _warm() -> Iterator[None]:
+    """Within, a database that was open before is opened with the statements that were compiled then.
+
+    A process that really starts compiles them anew, which takes most of a short run.
+    """
+    cold = opening.connect
+    opening.connect = _connect
+    try:
+        yield
+    finally:
+        opening.connect = cold
+
+
+_connect = cache(opening.connect)
+
+
+def _heard(
+    word: str, order: Order, intent: Intent | None, engine: Engine, ref: str | None
+) -> tuple[Observation, Settled | None] | None:
+    """What an operator's word is to the engine; None where it can't be taken."""
+    unsure = intent if intent is not None and intent.state in {IntentState.UNCERTAIN, IntentState.ATTEMPTING} else None
+    over = order.final and (order.park is None or (word == "deliver" and order.park is Park.UNCERTAIN))
+    match word:
+        case "retry" if order.park is not None:
+            return Retried(), None
+        case "not-done" if unsure is not None:
+            return NotDone(), Settled(unsure.key, IntentState.REJECTED, "an operator said: not done")
+        case "done" if unsure is not None:
+            return acting._as_done(engine, unsure, ref), Settled(unsure.key, IntentState.DONE, "an operator said: done")
+        case "deliver" if not over:
+            return DeliveredByHand(), _handed_over(intent)
+        case "cancel" if not over and order.park is not Park.UNCERTAIN:
+            return CancelledByHand(), None
+        case _:
+            return None
+
+
+def _handed_over(intent: Intent | None) -> Settled | None:
+    if intent is None or intent.kind is not Kind.SUBMIT or intent.state is not IntentState.UNCERTAIN:
+        return None
+    return Settled(intent.key, IntentState.DONE, "an operator said: delivered")
+
+
+@cache
+def configuration(nordnet: str = "2.4", sydnet: str = "2.6", portal_lines: str = "", network_lines: str = "") -> Any:
+    """The configuration, read once for each choice of its gaps."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for secret, text in (("key", KEY), ("password", PASSWORD)):
+            (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
+            (folder / f"{secret}.secret").chmod(0o600)
+        filled = SETTINGS.format(
+            timeout=TIMEOUT, nordnet=nordnet, sydnet=sydnet, portal_lines=portal_lines, network_lines=network_lines
+        )
+        (folder / "syncer.toml").write_text(filled, encoding="utf-8")
+        return conf.load(folder / "syncer.toml")
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder that is gone afterwards, on a file system in memory where there is one."""
+    where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - no name in it is guessed
+    with tempfile.TemporaryDirectory(prefix="prove-", dir=where) as name:
+        yield Path(name)
