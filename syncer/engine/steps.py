@@ -32,6 +32,7 @@ from syncer.orders import (
     Next,
     Observation,
     Order,
+    OurWord,
     Refused,
     Rules,
     TellRefused,
@@ -440,8 +441,8 @@ class Walk:
     def _cleaned(self, seen: Observation, order: Order) -> Observation:
         """An observation whose words, which may be a remote's, hold no secret and no person."""
         words = {part.name for part in fields(seen)} & {"cause", "note"}
-        texts = {name: getattr(seen, name) for name in words}
-        clean = {name: self._clean(text, order) for name, text in texts.items() if isinstance(text, str)}
+        texts = {name: text for name in words if (text := getattr(seen, name)) and not isinstance(text, OurWord)}
+        clean = {name: self._clean(text, order) for name, text in texts.items()}
         return replace(seen, **clean) if clean != texts else seen
 
 

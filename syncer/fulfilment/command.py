@@ -27,6 +27,7 @@ from syncer.orders import (
     Kind,
     Observation,
     Order,
+    OurWord,
     Refused,
     WithdrawRefused,
 )
@@ -76,7 +77,7 @@ class CommandFulfilment:
             code, said = self._run(text.encode(errors="backslashreplace"))  # half a pair becomes JSON's own escape
         match code:
             case 0:
-                return Done(note="exit 0")
+                return Done(note=OurWord("exit 0"))
             case 65:
                 return Refused(said or "exit 65, without a word on standard error")
             case 75:

@@ -1,6 +1,6 @@
 """A person as fulfilment: handed an order, and heard of again by command (`syncer deliver`, `syncer cancel`)."""
 
-from syncer.orders import Absent, Begun, CannotTell, Found, Intent, Kind, Observation, Order, WithdrawRefused
+from syncer.orders import Absent, Begun, CannotTell, Found, Intent, Kind, Observation, Order, OurWord, WithdrawRefused
 
 
 class ManualFulfilment:
@@ -13,7 +13,7 @@ class ManualFulfilment:
         """The order is the person's now; what they have begun, only they can stop."""
         if intent.kind is Kind.CANCEL:
             return WithdrawRefused(f"a person has it: stop it by hand, then `syncer cancel {order.name}`")
-        return Begun(note="handed to a person")
+        return Begun(note=OurWord("handed to a person"))
 
     def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
         """Handed over or not is the same."""

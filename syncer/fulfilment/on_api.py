@@ -21,6 +21,7 @@ from syncer.orders import (
     Mentions,
     Observation,
     Order,
+    OurWord,
     Refused,
     Vanished,
     Withdrawn,
@@ -31,7 +32,8 @@ from syncer.orders import (
 from syncer.remotes.on_api import ID, TEXT_LIMIT, NetworkOrder, OnApi, Subscription
 
 ACCESS_FIELDS = ("customer.socket", "order.socket", "order.accessId", "head.socket", "data.socket", "data.accessId")
-UNDER_WAY = frozenset({"RECEIVED", "IN_PROGRESS"})
+UNDER_WAY = {state: OurWord(state) for state in ("RECEIVED", "IN_PROGRESS")}
+DONE, SUBSCRIBED = OurWord("DONE_SUCCESS"), OurWord("subscription")
 
 
 class OnApiFulfilment:
@@ -114,7 +116,7 @@ class OnApiFulfilment:
         if placed.reference is None and placed.state == "DONE_SUCCESS":
             mine = self._subscription(access, intent)
             if mine is not None:
-                return Done(mine.subscription_id, "subscription")
+                return Done(mine.subscription_id, SUBSCRIBED)
         who = "without a reference" if placed.reference is None else f"under reference {placed.reference}"
         what = "active" if placed.state == "DONE_SUCCESS" else "ordered"
         return Refused(f"{intent.payload['service']} is already {what} on {access} {who}, so not by this order")
@@ -152,7 +154,7 @@ class OnApiFulfilment:
         held = [item for item in subscriptions or [] if item.service == service]
         active = next((item for item in held if _mine(item, stem)), None)
         if active is not None:
-            return Found(Done(active.subscription_id, "subscription"))
+            return Found(Done(active.subscription_id, SUBSCRIBED))
         look = f"look in {self.name} for an order of {service} on {access} with reference {intent.key}"
         if any(_nameless(item) for item in orders) or any(_nameless(item) for item in held):
             return CannotTell(f"there is one without a reference; {look}")
@@ -240,7 +242,7 @@ class OnApiFulfilment:
         held = self._client.subscriptions(access) if access else None
         mine = next((item for item in held or [] if _mine(item, order.reference)), None)
         if mine is not None:
-            return Done(mine.subscription_id, "subscription")
+            return Done(mine.subscription_id, SUBSCRIBED)
         what = "our subscriptions are not shown" if held is None else "no subscription is ours"
         return Vanished(f"order {order.fulfilment_ref} is not known there any more, and {what}")
 
@@ -272,11 +274,10 @@ def _rank(order: NetworkOrder) -> int:
 def _progress(order: NetworkOrder) -> Observation:
     """What a network's state means (section 5.5). One that is unknown is never a success, nor an end."""
     if order.state == "DONE_SUCCESS":
-        return Done(order.ref, order.state)
+        return Done(order.ref, DONE)
     if order.state == "DONE_FAILED":
         return Failed(order.message or "DONE_FAILED, without a reason", ref=order.ref)
-    known = order.state in UNDER_WAY
-    return Begun(order.ref, order.state or "" if known else f"unknown state {order.state}")
+    return Begun(order.ref, UNDER_WAY.get(order.state or "", f"unknown state {order.state}"))
 
 
 def _withdrawn(order: NetworkOrder | None) -> Observation:

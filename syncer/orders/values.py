@@ -347,6 +347,12 @@ class MessageRefused(_Caused):
     """The portal refused our message."""
 
 
+class OurWord(str):
+    """A text of our own, and no remote's: it can hold nobody's name."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Begun(Observation):
     """The fulfilment has the order, and is not done. `note` is its own word for how far it is."""

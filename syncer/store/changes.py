@@ -6,9 +6,10 @@ A change is thought out upon an order as it was read, and written only if the or
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, case, func, insert, null, update
+from sqlalchemy import Connection, Executable, Table, bindparam, case, func, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncer.orders import (
@@ -211,6 +212,8 @@ _MOVED = (
     )
 )
 
+_STORY = insert(HISTORY)
+
 
 def write(tx: Connection, changes: Sequence[Change]) -> bool:
     """Writes changes, each of another order; False, and to be rolled back, where one stands otherwise by now."""
@@ -235,7 +238,7 @@ def write(tx: Connection, changes: Sequence[Change]) -> bool:
         for event, text in change.story
     ]
     if story:
-        tx.execute(insert(HISTORY), story)
+        tx.execute(_STORY, story)
     return True
 
 
@@ -272,8 +275,14 @@ def raw_columns(order_id: int, at: datetime, text: str) -> dict[str, Any]:
 
 def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Writes rows, there or not, by the table's key."""
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    tx.execute(_upsert(tx.dialect.name, table, tuple(rows[0])), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Executable:
+    new = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     key = [column.name for column in table.primary_key]
-    new = dialect.insert(table)
-    rest = {name: new.excluded[name] for name in rows[0] if name not in key}
-    tx.execute(new.on_conflict_do_update(index_elements=key, set_=rest), list(rows))
+    rest = {name: new.excluded[name] for name in columns if name not in key}
+    given = new.values({name: bindparam(name) for name in columns})
+    made: Executable = given.on_conflict_do_update(index_elements=key, set_=rest)
+    return made

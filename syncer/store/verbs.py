@@ -56,6 +56,7 @@ class Store(Reading):
         self._held = held
         self._tap = tap
         self._jobs: list[_Job] = []
+        self._writing: Connection | None = None
         self.leases = Leases(engine, shared=engine.dialect.name != "sqlite")
 
     @classmethod
@@ -85,6 +86,8 @@ class Store(Reading):
     def close(self) -> None:
         """Lets go of what was leased, of the database and of the lock."""
         self.leases.end()
+        if self._writing is not None:
+            self._writing.close()
         self._engine.dispose()
         if self._held is not None:
             self._held.release()
@@ -107,14 +110,17 @@ class Store(Reading):
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with (
-            self._writer,
-            opening.explained(self._url),
-            self._engine.connect() as connection,
-            connection.execution_options(writes=True).begin(),
-        ):
-            yield connection
-            self._tap("commit.before")
+        with self._writer, opening.explained(self._url):
+            connection = self._writing or self._engine.connect().execution_options(writes=True)
+            self._writing = None
+            try:
+                with connection.begin():
+                    yield connection
+                    self._tap("commit.before")
+            except BaseException:
+                connection.close()
+                raise
+            self._writing = connection  # kept for the next transaction, unless this one went wrong
         self._tap("commit.after")
 
     # --- ingest -----------------------------------------------------------------------------------------------
