@@ -269,8 +269,8 @@ def _moved(change: Change, key: str, state: IntentState, outcome: str | None, ag
 
 
 def raw_columns(order_id: int, at: datetime, text: str) -> dict[str, Any]:
-    """A row of RAW; PostgreSQL's texts hold no NUL."""
-    return {"order_id": order_id, "at": at, "text": text[:RAW_LIMIT].replace("\0", "\ufffd")}
+    """A row of RAW."""
+    return {"order_id": order_id, "at": at, "text": text[:RAW_LIMIT]}
 
 
 def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -278,9 +278,14 @@ def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None
     tx.execute(_upsert(tx.dialect.name, table, tuple(rows[0])), list(rows))
 
 
+def into(dialect: str, table: Table) -> Any:
+    """An insert that may say what to do where a row is there already."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
 @cache
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Executable:
-    new = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    new = into(dialect, table)
     key = [column.name for column in table.primary_key]
     rest = {name: new.excluded[name] for name in columns if name not in key}
     given = new.values({name: bindparam(name) for name in columns})

@@ -11,15 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
 
 from syncer.errors import SyncerError
+from syncer.store.tables import plain_json
 
 REVISIONS = ("0001", "0002")  # oldest first; the last is what this program needs
 SOUND_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL database that has two connections
 BUSY_MS = 10_000
+# PostgreSQL: nothing waits for ever, for another program's lock or for a network that is gone.
+SERVER: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+SESSION = {
+    "timezone": "UTC",  # east of it, the last times of the calendar can be written and not read
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+MIGRATING = 7_790_120_426  # the advisory lock of those who migrate
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -72,9 +88,16 @@ def make_private(path: Path) -> None:
 def connect(url: str) -> Engine:
     """An engine whose transactions begin at once for writers, and whose commits are on the disk when they return."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=plain_json,
+            connect_args={**SERVER, "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items())},
+        )
     options: dict[str, Any] = {"module": sqlite_driver(), "connect_args": {"check_same_thread": False}}
     options["hide_parameters"] = True  # an error's text would show the people in them
+    options["json_serializer"] = plain_json
     if sqlite_path(url) is None:
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
@@ -95,31 +118,60 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def one_moment(connection: Connection) -> Connection:
+    """A connection whose statements, in one transaction, all see the same moment; SQLite's do so by themselves."""
+    if connection.dialect.name == "sqlite":
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 @contextmanager
 def explained(url: str) -> Iterator[None]:
     """Turns the database's own errors into sentences that say what to do."""
     try:
         yield
-    except exc.DatabaseError as error:
-        raise StoreError(_sentence(url, str(error.orig))) from None
     except exc.DBAPIError as error:
-        raise StoreError(_sentence(url, str(error.orig))) from None
+        raise StoreError(_sentence(url, *_cause(error.orig))) from None
+    except exc.TimeoutError:
+        raise StoreError(_sentence(url, "no connection to the database was free", None)) from None
 
 
+def _cause(error: Any) -> tuple[str, str | None]:
+    """What the database says, and its code; without the rows that PostgreSQL quotes, which are about people."""
+    code: str | None = getattr(error, "sqlstate", None)
+    if code is None:
+        return str(error), None
+    if code.startswith("22"):  # even its first line quotes the value
+        return f"a value can't be stored ({type(error).__name__})", code
+    return str(error.diag.message_primary or type(error).__name__), code
+
+
+_FULL = "the disk is full: free some space; nothing was lost, and the next pass goes on"
+_DENIED = "syncer's user may not do this: give it the right to write"
+_AWAY = "see that the database is up and reachable; nothing was lost, and the next pass tries again"
 _CURES = (
     ("malformed", "the file is damaged: stop syncer, keep the file, and restore a backup or begin with an empty store"),
     ("not a database", "the file is not a SQLite database: move it away, or set store.url to another file"),
-    ("disk is full", "the disk is full: free some space; nothing was lost, and the next pass goes on"),
+    ("disk is full", _FULL),
     ("readonly", "the file can't be written: give syncer's user the right to write the file and its folder"),
     ("unable to open", "the file can't be opened: see that its folder exists and that syncer's user may write there"),
-    ("locked", "another program holds the database for longer than 10 seconds: end that program"),
+    ("database is locked", "another program holds the database for longer than 10 seconds: end that program"),
+    ("password authentication failed", "see that store.password is right"),
 )
+_CODES = {
+    "53100": _FULL,
+    "25006": "the database can't be written: see that it is the primary, and not read-only",
+    "42501": _DENIED,
+    "55P03": "another program holds a lock for longer than 10 seconds: end that program",
+    "57014": "it took longer than a minute: see what the server is busy with",
+    "53300": "the server has no connection to spare: raise its max_connections, or run fewer workers",
+}
 
 
-def _sentence(url: str, cause: str) -> str:
+def _sentence(url: str, cause: str, code: str | None) -> str:
     where = sqlite_path(url) or make_url(url).render_as_string(hide_password=True)
-    cure = next((cure for word, cure in _CURES if word in cause), "see that the database is up and reachable")
-    return f"store {where}: {cause} — {cure}"
+    told = next((cure for word, cure in _CURES if word in cause), _AWAY)
+    return f"store {where}: {cause} — {_CODES.get(code or '', told)}"
 
 
 def lock(url: str) -> FileLock | None:
@@ -143,15 +195,25 @@ def lock(url: str) -> FileLock | None:
 def migrate(engine: Engine) -> None:
     """Brings the tables up to this program; refuses those of a newer one."""
     with engine.connect() as connection:
-        found = _revision(connection)
-    if found == REVISIONS[-1]:
-        return
+        if _is_current(connection):
+            return
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name != "sqlite":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # several workers may start at once
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
+        if not _is_current(connection):
+            _upgrade(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    found = _revision(connection)
     if found is not None and found not in REVISIONS:
         raise StoreError(
-            f"store {engine.url.database}: made by a newer syncer (revision {found}) — "
+            f"store {connection.engine.url.database}: made by a newer syncer (revision {found}) — "
             f"run that version, or restore the backup from before the upgrade"
         )
-    _upgrade(engine)
+    return found == REVISIONS[-1]
 
 
 def _revision(connection: Connection) -> str | None:
@@ -160,12 +222,11 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(engine: Engine) -> None:
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -3,13 +3,30 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import islice
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Executable,
+    String,
+    Table,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy import insert as plainly
 
 from syncer.orders import Broken, Cursor, Listed, Order, Park
-from syncer.store.changes import raw_columns, upsert
+from syncer.store.changes import into, raw_columns, upsert
 from syncer.store.rows import CURSORS, DETAILS, HISTORY, ORDERS, RAW, facts_of
 
 CHUNK = 1000  # rows to a statement
@@ -34,7 +51,7 @@ def known(tx: Connection, portal: str, ids: Sequence[str]) -> Known:
 def _among(tx: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
     """Orders with one of these ids; as one value, since so many parameters cost more than the search."""
     if tx.dialect.name != "sqlite":
-        return ORDERS.c.external_id == func.any(list(ids))
+        return ORDERS.c.external_id == any_(cast(list(ids), ARRAY(String)))
     listed = func.json_each(json.dumps(ids)).table_valued("value")
     return ORDERS.c.external_id.in_(select(listed.c.value))
 
@@ -78,10 +95,7 @@ _CHANGED = (
         rev=ORDERS.c.rev + 1,
     )
 )
-_DETAILS = insert(DETAILS).from_select(
-    ["order_id", "details"], select(ORDERS.c.id, bindparam("b_details", type_=DETAILS.c.details.type)).where(*_ONE)
-)
-_STORY = insert(HISTORY).from_select(
+_STORY = plainly(HISTORY).from_select(
     ["order_id", "at", "event", "text"],
     select(
         ORDERS.c.id,
@@ -90,6 +104,13 @@ _STORY = insert(HISTORY).from_select(
         bindparam("b_text", type_=HISTORY.c.text.type),
     ).where(*_ONE),
 )
+
+
+@cache
+def _described(dialect: str) -> Executable:
+    details = select(ORDERS.c.id, bindparam("b_details", type_=DETAILS.c.details.type)).where(*_ONE)
+    made: Executable = into(dialect, DETAILS).from_select(["order_id", "details"], details).on_conflict_do_nothing()
+    return made
 
 
 def insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
@@ -117,12 +138,14 @@ def insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetim
 def _insert(tx: Connection, same: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Orders of which most facts are the same: those go into the statement once, as literals."""
     constants = {name: literal(value, ORDERS.c[name].type) for name, value in same.items()}
-    tx.execute(insert(ORDERS).values({**constants, **{name: bindparam(name) for name in rows[0]}}), rows)
+    values = {**constants, **{name: bindparam(name) for name in rows[0]}}
+    new = into(tx.dialect.name, ORDERS).values(values).on_conflict_do_nothing()  # another worker may have listed them
+    tx.execute(new, sorted(rows, key=itemgetter("external_id")))  # in one order for all workers
 
 
 def _describe(tx: Connection, portal: str, details: Mapping[str, Any]) -> None:
     rows = [{"b_portal": portal, "b_id": key, "b_details": text} for key, text in details.items()]
-    tx.execute(_DETAILS, rows)
+    tx.execute(_described(tx.dialect.name), rows)
 
 
 def _tell(tx: Connection, portal: str, ids: Sequence[str], now: datetime, event: str, text: str) -> None:
@@ -142,7 +165,7 @@ def mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: datet
                 "b_status": row.status,
                 "b_now": now,
             }
-            for row in rows
+            for row in sorted(rows, key=attrgetter("external_id"))
         ],
     )
 

@@ -16,7 +16,6 @@ from syncer.store.rows import (
     DETAILS,
     HISTORY,
     INTENTS,
-    IS_OPEN,
     ORDERS,
     PASSES,
     RAW,
@@ -28,6 +27,7 @@ from syncer.store.rows import (
 )
 
 FARTHEST = timedelta(days=1)
+HISTORY_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,12 @@ class Reading:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with self._reader, opening.explained(self._url), self._engine.connect() as connection, connection.begin():
+        with (
+            self._reader,
+            opening.explained(self._url),
+            self._engine.connect() as connection,
+            opening.one_moment(connection).begin(),
+        ):
             yield connection
 
     def _any(self, query: Select[Any]) -> bool:
@@ -152,7 +157,7 @@ class Reading:
             select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.wake_at)
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
             .where(
-                IS_OPEN,
+                INTENTS.c.open,
                 INTENTS.c.state == IntentState.UNCERTAIN,
                 ORDERS.c.park.is_(None),
                 ORDERS.c.wake_at.is_not(None),
@@ -229,7 +234,6 @@ class Reading:
         query = (
             select(HISTORY, ORDERS.c.portal, ORDERS.c.external_id)
             .join(ORDERS, ORDERS.c.id == HISTORY.c.order_id)
-            .where(HISTORY.c.id > after)
             .order_by(HISTORY.c.id)
         )
         if order is not None:
@@ -238,10 +242,15 @@ class Reading:
             query = query.where(HISTORY.c.at >= since)
         if failures:
             query = query.where(HISTORY.c.event.in_(FAILURES))
-        with self._read() as tx:
-            for row in tx.execution_options(yield_per=500).execute(query).mappings():
+        while True:  # a page at a time: who reads on slowly keeps no transaction open
+            with self._read() as tx:
+                rows = tx.execute(query.where(HISTORY.c.id > after).limit(HISTORY_PAGE)).mappings().all()
+            for row in rows:
                 name = f"{row['portal']}:{row['external_id']}"
                 yield Entry(row["id"], row["at"], name, row["event"], row["text"])
+            if len(rows) < HISTORY_PAGE:
+                return
+            after = rows[-1]["id"]
 
     def overview(self) -> Overview:
         """The store at a glance."""
@@ -252,7 +261,7 @@ class Reading:
                 select(func.count())
                 .select_from(INTENTS)
                 .where(
-                    IS_OPEN,
+                    INTENTS.c.open,
                     INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
                 )
             ).scalar_one()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, and_, literal_column, select
+from sqlalchemy import Row, RowMapping, Select, Table, and_, select
 from sqlmodel import SQLModel
 
 from syncer.orders import Intent, IntentState, Kind, Order, Park, State, Work
@@ -38,7 +38,6 @@ PASSES = table(PassRow)
 LEASES = table(LeaseRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
-IS_OPEN: ColumnElement[bool] = literal_column("intents.open IS TRUE")  # word for word as the index has it
 INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")
 
 
@@ -63,7 +62,7 @@ def held() -> Select[Any]:
             *(INTENTS.c[name].label(f"intent_{name}") for name in INTENT),
         )
         .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
-        .outerjoin(INTENTS, and_(INTENTS.c.order_id == ORDERS.c.id, IS_OPEN))
+        .outerjoin(INTENTS, and_(INTENTS.c.order_id == ORDERS.c.id, INTENTS.c.open))
     )
 
 

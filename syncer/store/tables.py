@@ -3,11 +3,30 @@
 Table models don't validate; everything that comes here has been parsed into values before.
 """
 
+import json
+import re
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")  # as JSON writes what may be unstorable
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -30,18 +49,62 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Plain(TypeDecorator[str]):
+    """A text that every database can hold: PostgreSQL refuses NUL, and half a pair is no character anywhere."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return value if value is None or not UNSTORABLE.search(value) else UNSTORABLE.sub("\ufffd", value)
+
+
+def plain_json(value: Any) -> str:
+    """JSON that every database can hold and search: without NUL, half pairs, and numbers that are none."""
+    written = json.dumps(value)
+    return written if not SUSPECT.search(written) else json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return UNSTORABLE.sub("\ufffd", value)
+        case dict():
+            return {_plain(name): _plain(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case float() if not isfinite(value):
+            return str(value)
+        case _:
+            return value
+
+
+ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's own row numbers have to be called so
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(ID, primary_key=True))
+
+
+def _order() -> Any:
+    return Field(sa_column=Column(ID, ForeignKey("orders.id"), nullable=False))
+
+
 def _at(*, index: bool = False) -> Any:
     return Field(default=None, sa_type=UtcDateTime, index=index)
 
 
 def _text() -> Any:
-    return Field(default=None, sa_type=Text)
+    return Field(default=None, sa_type=Plain)
 
 
 def _part(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over some of the rows: what is looked for often is few, and what has ended is many."""
-    rows = text(where)
-    return Index(name, *columns, unique=unique, sqlite_where=rows, postgresql_where=rows)
+    """An index over some of the rows: what is looked for often is few, and what has ended is many.
+
+    SQLite takes it only for a query that says the same word for word, and has no booleans.
+    """
+    here = text("open = 1" if where == "open" else where)
+    return Index(name, *columns, unique=unique, sqlite_where=here, postgresql_where=text(where))
 
 
 class OrderRow(SQLModel, table=True):
@@ -57,15 +120,15 @@ class OrderRow(SQLModel, table=True):
         _part("ix_orders_keeping", "ended_at", where="erased_at IS NULL"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = _id()
     portal: str
     external_id: str
     state: str
-    portal_status: str | None = None
-    service: str = ""
+    portal_status: str | None = Field(default=None, sa_type=Plain)
+    service: str = Field(default="", sa_type=Plain)
     work: str
     fulfilment: str | None = None
-    fulfilment_ref: str | None = None
+    fulfilment_ref: str | None = Field(default=None, sa_type=Plain)
     park: str | None = None
     parked: str | None = _text()
     look_due: bool = True
@@ -88,7 +151,7 @@ class OrderRow(SQLModel, table=True):
     updated_at: datetime | None = _at()
     ended_at: datetime | None = _at()
     fingerprint: str | None = None
-    listed_status: str | None = None
+    listed_status: str | None = Field(default=None, sa_type=Plain)
     # Counts the changes of this row: who changes it says which one was read.
     rev: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     needs: str | None = None  # the remote that the next step is about
@@ -102,7 +165,7 @@ class DetailsRow(SQLModel, table=True):
 
     __tablename__ = "details"
 
-    order_id: int = Field(sa_column=Column(ForeignKey("orders.id"), primary_key=True))
+    order_id: int = Field(sa_column=Column(ID, ForeignKey("orders.id"), primary_key=True))
     details: dict[str, Any] = Field(sa_type=JSON)
 
 
@@ -111,9 +174,9 @@ class RawRow(SQLModel, table=True):
 
     __tablename__ = "raw_answers"
 
-    order_id: int = Field(sa_column=Column(ForeignKey("orders.id"), primary_key=True))
+    order_id: int = Field(sa_column=Column(ID, ForeignKey("orders.id"), primary_key=True))
     at: datetime = Field(sa_type=UtcDateTime)
-    text: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Plain)
 
 
 class IntentRow(SQLModel, table=True):
@@ -122,11 +185,11 @@ class IntentRow(SQLModel, table=True):
     __tablename__ = "intents"
     __table_args__ = (
         Index("ix_intents_order", "order_id", "at"),
-        _part("ix_intents_open", "order_id", where="open IS TRUE", unique=True),
+        _part("ix_intents_open", "order_id", where="open", unique=True),
     )
 
     key: str = Field(primary_key=True)
-    order_id: int = Field(foreign_key="orders.id")
+    order_id: int = _order()
     kind: str
     target: str
     payload: dict[str, Any] = Field(sa_type=JSON)
@@ -143,11 +206,11 @@ class HistoryRow(SQLModel, table=True):
     __tablename__ = "history"
     __table_args__ = (Index("ix_history_order", "order_id", "id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
-    order_id: int = Field(foreign_key="orders.id")
+    id: int | None = _id()
+    order_id: int = _order()
     at: datetime = Field(sa_type=UtcDateTime)
     event: str
-    text: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Plain)
 
 
 class CursorRow(SQLModel, table=True):

@@ -118,9 +118,13 @@ class Store(Reading):
                     yield connection
                     self._tap("commit.before")
             except BaseException:
+                connection.invalidate()
                 connection.close()
                 raise
-            self._writing = connection  # kept for the next transaction, unless this one went wrong
+            if self.leases.shared:
+                connection.close()  # to the pool, which sees whether it still works
+            else:
+                self._writing = connection  # kept for the next transaction, unless this one went wrong
         self._tap("commit.after")
 
     # --- ingest -----------------------------------------------------------------------------------------------

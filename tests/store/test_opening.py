@@ -12,12 +12,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
-from syncer.store import Store, StoreBusy, StoreError, connect
+from syncer.store import InHand, Store, StoreBusy, StoreError, connect
 from syncer.store.connect import REVISIONS, SOUND_SQLITE, sqlite_driver
 from tests.store.filled import NOW, everything, fill, rows_of, run
 
@@ -73,17 +75,45 @@ def test_an_older_store_is_brought_up_with_its_rows(file: Path, monkeypatch: pyt
     before = everything(file)
     asked: list[str] = []
     monkeypatch.setattr(connect, "REVISIONS", (*REVISIONS, "9999"))
-    monkeypatch.setattr(connect, "_upgrade", lambda engine: asked.append(str(engine.url)))
+    monkeypatch.setattr(connect, "_upgrade", lambda connection: asked.append(str(connection.engine.url)))
     with Store.open(_url(file)):
         pass
     assert asked == [_url(file)]
     assert everything(file) == before
 
 
+def test_a_store_of_the_first_revision_is_brought_up_with_its_rows(file: Path) -> None:
+    file.parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(Path(connect.__file__).parent / "migrations"))
+    with connect.connect(_url(file)).connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    columns = (
+        "portal, external_id, state, service, work, look_due, doubt, taken_over, explained, round, tells, failures"
+    )
+    order = f"INSERT INTO orders (id, ended_at, wake_at, {columns}, message_type, wake_firm) VALUES "  # noqa: S608
+    facts = "'stads', {0}, 'received', '3105', 'unbegun', 1, 0, 0, 0, 1, 0, 0, 'error', 0"
+    ended, open_ = "(1, '2031-01-01 00:00:00.000000', NULL, ", "(2, NULL, '2031-01-01 00:00:00.000000', "
+    intent = "INSERT INTO intents (key, order_id, kind, target, payload, state, open, attempts, at) VALUES "
+    run(
+        file,
+        order + ended + facts.format("'1'") + ")",
+        order + open_ + facts.format("'2'") + ")",
+        intent + "('stads.2.t1', 2, 'status', 'stads', '{}', 'planned', 1, 0, '2031-01-01 00:00:00.000000')",
+    )
+    with Store.open(_url(file)) as store:
+        (taken,) = store.claim(NOW, limit=10)
+        assert isinstance(taken, InHand)
+        assert (taken.order.name, taken.rev, taken.intent and taken.intent.key) == ("stads:2", 0, "stads.2.t1")
+        assert store.erase(NOW, NOW) == 0  # what was erased before is known to be
+    assert rows_of(file, "SELECT id, erased_at IS NOT NULL FROM orders ORDER BY id") == [(1, 1), (2, 0)]
+
+
 def test_a_newer_store_is_refused_with_what_to_do(file: Path) -> None:
     with Store.open(_url(file)) as store:
         fill(store)
-    run(file, f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'")  # noqa: S608 - our own word
+    run(file, "UPDATE alembic_version SET version_num = '9999'")
     before = everything(file)
     with pytest.raises(StoreError, match=r"newer syncer \(revision 9999\).*run that version, or restore"):
         Store.open(_url(file))
@@ -190,15 +220,15 @@ def test_a_full_disk_loses_nothing_and_the_next_try_goes_on(file: Path) -> None:
     with Store.open(_url(file)) as store:
         fill(store)
         before = everything(file)
-        with store._engine.connect() as connection:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writing = store._writing  # the limit is the connection's
+        assert writing is not None
+        pages = writing.exec_driver_sql("PRAGMA page_count").scalar_one()
+        writing.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writing.rollback()
         rows = [f"row {number:05}" for number in range(2000)]
         with pytest.raises(StoreError, match="the disk is full: free some space; nothing was lost"):
             _ingest_many(store, rows)
         assert everything(file) == before
-        with store._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         assert _ingest_many(store, rows) == 2000
 
 
@@ -270,7 +300,7 @@ def test_a_lock_held_too_long_by_another_program_is_explained(file: Path, monkey
 
 def test_an_error_of_the_database_names_the_place_without_the_password() -> None:
     url = "postgresql+psycopg://syncer:kanarie5f2c@db.example/syncer"
-    told = connect._sentence(url, "connection refused")
+    told = connect._sentence(url, "connection refused", None)
     assert re.search(r"db\.example.*connection refused — see that the database is up", told)
     assert "kanarie" not in told
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from syncer.store.tables import UtcDateTime
+from syncer.store.tables import ID, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -13,15 +13,15 @@ def upgrade() -> None:
     """Brings the store forward."""
     op.create_table(
         "orders",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("portal", sa.String(), nullable=False),
         sa.Column("external_id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("portal_status", sa.String(), nullable=True),
-        sa.Column("service", sa.String(), nullable=False),
+        sa.Column("portal_status", sa.Text(), nullable=True),
+        sa.Column("service", sa.Text(), nullable=False),
         sa.Column("work", sa.String(), nullable=False),
         sa.Column("fulfilment", sa.String(), nullable=True),
-        sa.Column("fulfilment_ref", sa.String(), nullable=True),
+        sa.Column("fulfilment_ref", sa.Text(), nullable=True),
         sa.Column("park", sa.String(), nullable=True),
         sa.Column("parked", sa.Text(), nullable=True),
         sa.Column("look_due", sa.Boolean(), nullable=False),
@@ -44,19 +44,19 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=True),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("fingerprint", sa.String(), nullable=True),
-        sa.Column("listed_status", sa.String(), nullable=True),
+        sa.Column("listed_status", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("portal", "external_id"),
     )
     op.create_table(
         "details",
-        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), nullable=False),
+        sa.Column("order_id", ID, sa.ForeignKey("orders.id"), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("order_id"),
     )
     op.create_table(
         "raw_answers",
-        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), nullable=False),
+        sa.Column("order_id", ID, sa.ForeignKey("orders.id"), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("order_id"),
@@ -64,7 +64,7 @@ def upgrade() -> None:
     op.create_table(
         "intents",
         sa.Column("key", sa.String(), nullable=False),
-        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), nullable=False),
+        sa.Column("order_id", ID, sa.ForeignKey("orders.id"), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
@@ -77,8 +77,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "history",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("order_id", sa.Integer(), sa.ForeignKey("orders.id"), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("order_id", ID, sa.ForeignKey("orders.id"), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("event", sa.String(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),

@@ -37,9 +37,9 @@ def upgrade() -> None:
     _part("ix_orders_ref", "orders", ["fulfilment", "fulfilment_ref"], "ended_at IS NULL")
     _part("ix_orders_keeping", "orders", ["ended_at"], "erased_at IS NULL")
     op.create_index("ix_intents_order", "intents", ["order_id", "at"])
-    _part("ix_intents_open", "intents", ["order_id"], "open IS TRUE", unique=True)
+    _part("ix_intents_open", "intents", ["order_id"], "open", unique=True)
 
 
 def _part(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
-    rows = sa.text(where)
-    op.create_index(name, table, columns, unique=unique, sqlite_where=rows, postgresql_where=rows)
+    here = sa.text("open = 1" if where == "open" else where)
+    op.create_index(name, table, columns, unique=unique, sqlite_where=here, postgresql_where=sa.text(where))
