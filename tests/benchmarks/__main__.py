@@ -1,38 +1,87 @@
-"""Runs every benchmark, prints a table, and writes bench.json."""
+"""Runs the benchmarks that are named, or all of them; prints a table, and writes bench.json."""
 
+import argparse
 import json
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.backlog import backlog
+from tests.benchmarks.bookkeeping import bookkeeping
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.idle import idle
+from tests.benchmarks.ingest import ingest
 from tests.benchmarks.passes import unchanged
 from tests.benchmarks.starts import help_at_once, nothing_to_do
 
 WRITTEN = Path("bench.json")
 
 
-def figures(*, orders: int = 1000, rounds: int = 60, starts: int = 15) -> Iterator[Figure]:
-    """Every figure, one after another."""
+def _backlog(*, quick: bool) -> Iterator[Figure]:
+    """2,000 orders on either side, at each latency, in turns of a few hundred."""
+    orders, rounds = (8, 1) if quick else (400, 5)
+    for latency in (0.0, 0.05):
+        yield backlog(latency, orders, rounds)
+
+
+def _bookkeeping(*, quick: bool) -> Iterator[Figure]:
+    yield bookkeeping(*((10, 1, 5) if quick else (2000, 5, 400)))
+
+
+def _idle(*, quick: bool) -> Iterator[Figure]:
+    yield from idle((20, 40), 10, 1, 1) if quick else idle()
+
+
+def _ingest(*, quick: bool) -> Iterator[Figure]:
+    yield ingest(*((50, 1) if quick else (100_000, 3)))
+
+
+def _passes(*, quick: bool) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        yield unchanged(Path(folder), orders, rounds)
-    yield help_at_once(starts)
+        yield unchanged(Path(folder), *((12, 1) if quick else (1000, 60)))
+
+
+def _starts(*, quick: bool) -> Iterator[Figure]:
+    rounds = 1 if quick else 15
+    yield help_at_once(rounds)
     with tempfile.TemporaryDirectory() as folder:
-        yield nothing_to_do(Path(folder), starts)
+        yield nothing_to_do(Path(folder), rounds)
+
+
+BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
+    "backlog": _backlog,
+    "bookkeeping": _bookkeeping,
+    "idle": _idle,
+    "ingest": _ingest,
+    "passes": _passes,
+    "starts": _starts,
+}
+
+
+def figures(names: Iterable[str] = BENCHMARKS, *, quick: bool = False) -> Iterator[Figure]:
+    """The figures of some benchmarks, one after another. `quick` ones are of few orders, and tell little."""
+    for name in names:
+        yield from BENCHMARKS[name](quick=quick)
 
 
 def table(found: list[Figure]) -> Table:
     """The figures for people."""
-    made = Table("what", "ratio", "of", "milliseconds (medians)", "target", "", box=None, pad_edge=False)
+    made = Table("what", "ratio", "of", "milliseconds, MB (medians)", "target", "", box=None, pad_edge=False)
     for figure in found:
-        absolute = ", ".join(f"{name} {seconds * 1000:.1f}" for name, seconds in figure.seconds.items())
-        made.add_row(figure.name, f"{figure.ratio:.2f}", figure.meaning, absolute, figure.target, figure.verdict)
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        made.add_row(figure.name, ratio, figure.meaning, _absolute(figure), figure.target, figure.verdict)
     return made
+
+
+def _absolute(figure: Figure) -> str:
+    times = [f"{name} {seconds * 1000:.1f}" for name, seconds in figure.seconds.items()]
+    sizes = [f"{name} {size:.0f} MB" for name, size in figure.megabytes.items()]
+    return "; ".join(", ".join(part) for part in (times, sizes) if part)
 
 
 def document(found: list[Figure]) -> str:
@@ -41,11 +90,21 @@ def document(found: list[Figure]) -> str:
     return json.dumps({**where, "figures": [figure.as_json() for figure in found]}, indent=2, ensure_ascii=False)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Prints and writes; a target that isn't met is said, and is no error: the machine may have been busy."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all without one")
+    parser.add_argument("--quick", action="store_true", help="few orders: shows that it works, and little else")
+    asked = parser.parse_args(words)
+    unknown = [name for name in asked.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}")
     console = Console(width=None if sys.stdout.isatty() else 200)
-    with Console(stderr=True).status("measuring: a minute or so"):
-        found = list(figures())
+    found: list[Figure] = []
+    with Console(stderr=True).status("measuring: a quarter of an hour or so for all") as status:
+        for figure in figures(asked.names or BENCHMARKS, quick=asked.quick):
+            found.append(figure)
+            status.update(f"measured: {figure.name}")
     console.print(table(found))
     WRITTEN.write_text(document(found) + "\n", encoding="utf-8")
     console.print(f"written to {WRITTEN}")

@@ -11,26 +11,31 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One ratio, with the absolute figures that it was made of, in seconds. `ok` None: there is no target."""
+    """One ratio, with the absolute figures that it was made of. `ok` None: there is no target.
+
+    `ratio` None: what it would be compared with isn't here, and `meaning` says how to get it.
+    """
 
     name: str
-    ratio: float
+    ratio: float | None
     meaning: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    megabytes: Mapping[str, float] = field(default_factory=dict)
     target: str = ""
     ok: bool | None = None
 
     @property
     def verdict(self) -> str:
         """One word for the table."""
-        return {True: "ok", False: "over", None: "for orientation"}[self.ok]
+        return {True: "ok", False: "missed", None: "for orientation"}[self.ok]
 
     def as_json(self) -> dict[str, object]:
         return {
             "name": self.name,
-            "ratio": round(self.ratio, 3),
+            "ratio": None if self.ratio is None else round(self.ratio, 3),
             "meaning": self.meaning,
             "seconds": {name: round(seconds, 6) for name, seconds in self.seconds.items()},
+            "megabytes": {name: round(size, 1) for name, size in self.megabytes.items()},
             "target": self.target,
             "verdict": self.verdict,
         }

@@ -37,7 +37,6 @@ kind = "manual"
 
 [[routes]]
 portal = "portal"
-match = {{ service = "3200" }}
 fulfilment = "desk"
 """
 

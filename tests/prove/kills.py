@@ -17,15 +17,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from syncer.simulators.courier import CourierSimulator
@@ -128,10 +129,10 @@ class Town:
 class SlowHost(Host):
     """A host whose calls take a while, part of it before they take effect; notes when each writing call was under way.
 
-    `slow_start` are seconds before the effect of each operation so named, besides.
+    A call of the operation `hold` has no effect, and says so by the file `holding`, until there is a file `go`.
     """
 
-    def __init__(self, folder: Path, seed: int, slow_start: Mapping[str, float]) -> None:
+    def __init__(self, folder: Path, seed: int, hold: str) -> None:
         portal = XspSimulator(name="tg", api_key=KEY)
         network = OnApiSimulator("nordnet", username="sp", password=PASSWORD, mount="/nordnet")
         self._town = Town(portal, network)
@@ -143,22 +144,30 @@ class SlowHost(Host):
             "/town": self._town,
         }
         super().__init__(mounts, journal_path=folder / "journal.jsonl")
-        self._under_way = folder / "under_way.jsonl"
+        self._folder = folder
         self._draw = random.Random(seed)
-        self._slow_start = slow_start
+        self._hold = hold
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], read: Callable[[], bytes], line: str) -> Answer:
         """As ever, only slower."""
         began, operation = time.time(), _asked(method, target)
         takes = self._draw.uniform(QUICK, SLOW)
         before = takes * self._draw.random()
-        time.sleep(before + self._slow_start.get(operation or "", 0.0))
+        time.sleep(before)
+        if operation is not None and operation == self._hold:
+            self._await_go()
         answer = super().ask(method, target, headers, read, line)
         time.sleep(takes - before)
         if operation is not None:
-            with self._under_way.open("a", encoding="utf-8") as lines:
+            with (self._folder / "under_way.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps([began, time.time(), operation]) + "\n")
         return answer
+
+    def _await_go(self) -> None:
+        (self._folder / "holding").touch()
+        until = time.monotonic() + PATIENCE
+        while not (self._folder / "go").exists() and time.monotonic() < until:
+            time.sleep(LOOK_EVERY)
 
 
 def _asked(method: str, target: str) -> str | None:
@@ -171,9 +180,9 @@ def _asked(method: str, target: str) -> str | None:
     return posted if method == "POST" else None
 
 
-def serve(folder: Path, seed: int, slow_start: Mapping[str, float]) -> int:
+def serve(folder: Path, seed: int, hold: str) -> int:
     """The remotes, until standard input ends: they don't outlive whoever started them."""
-    with SlowHost(folder, seed, slow_start) as host:
+    with SlowHost(folder, seed, hold) as host:
         print(host.url, flush=True)
         sys.stdin.read()
         for trace in host.crashes:
@@ -199,9 +208,9 @@ class Remotes:
 
 
 @contextmanager
-def remotes(folder: Path, seed: int, slow_start: Mapping[str, float]) -> Iterator[Remotes]:
+def remotes(folder: Path, seed: int, hold: str = "") -> Iterator[Remotes]:
     """Starts the remotes of one world; a fault of their own is an error of the harness."""
-    words = ["serve", str(folder), "--seed", str(seed), "--slow-start", json.dumps(dict(slow_start))]
+    words = ["serve", str(folder), "--seed", str(seed), "--hold", hold]
     with (folder / "remotes.log").open("wb") as log, subprocess.Popen(
         [sys.executable, "-m", "tests.prove.kills", *words],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
@@ -291,6 +300,10 @@ READS = ("orders", "order_info", "customer_info", "order_log", "accesses.get", "
 MORE: Mapping[str, dict[str, object]] = {"timeout_after": {"seconds": 2}, "too_many": {"retry_after": 1}}
 
 
+class StoppedError(Exception):
+    """The proof is given up: another world failed, or somebody wants it to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kill:
     """One SIGKILL, and when its process had been started; by the wall clock, in seconds."""
@@ -321,7 +334,10 @@ class Outcome:
 
 @dataclass
 class World:
-    """The remotes, a folder, and a program that is killed in it. `span` is how long a life is, at most, in seconds."""
+    """The remotes, a folder, and a program that is killed in it. `span` is how long a life is, at most, in seconds.
+
+    `stop` ends it before its time.
+    """
 
     folder: Path
     program: Program
@@ -330,6 +346,7 @@ class World:
     span: float = 1.5
     faults: bool = True
     killed: list[Kill] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
@@ -382,12 +399,13 @@ class World:
 
     def live(self) -> None:
         """One life: orders come before it and in it, and it ends by a kill, unless a single pass is done earlier."""
+        self._unless_stopped()
         self.arrive(self._draw.randint(2, 4))
         self.arm()
         once = self.program.once is not None and self._draw.random() < 0.2
         early = self._draw.random() < 0.1
         words = self.program.once if once and self.program.once is not None else self.program.service
-        seen = self._size()
+        seen = self.size()
         started = time.time()
         with self.alive(words) as process:
             if early:
@@ -405,6 +423,10 @@ class World:
         elif not once:
             raise AssertionError(f"it ended by itself with {process.returncode}: see {self.folder / 'program.log'}")
 
+    def _unless_stopped(self) -> None:
+        if self.stop.is_set():
+            raise StoppedError
+
     def _wait(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
@@ -412,35 +434,42 @@ class World:
     def _await_call(self, process: subprocess.Popen[bytes], seen: int) -> None:
         """Waits for the program's first call to the portal."""
         until = time.monotonic() + PATIENCE
-        while process.poll() is None and not self._called(seen):
+        while process.poll() is None and not self.called(seen):
             assert time.monotonic() < until, "the program never calls"
             time.sleep(LOOK_EVERY)
 
-    def _called(self, seen: int) -> bool:
+    def called(self, seen: int) -> bool:
+        """Whether the portal was called since the journal had this size."""
         with (self.folder / "journal.jsonl").open("rb") as journal:
             journal.seek(seen)
             return b'"remote": "tg"' in journal.read()
 
-    def _size(self) -> int:
+    def size(self) -> int:
+        """The journal's size in bytes."""
         file = self.folder / "journal.jsonl"
         return file.stat().st_size if file.exists() else 0
 
     # The end
 
     def finish(self) -> bool:
-        """Lets it finish undisturbed, with a person's help where it asks for it, or until nobody would wait any longer.
+        """Lets it finish undisturbed, with a person's help where it asks for it, for as long as anything goes on.
 
         Returns whether it wrote anything once all was done.
         """
         self.remotes.say("clear")
         self._await_orphans()
-        until = time.monotonic() + PATIENCE
+        done, until = -1, 0.0
         with self.alive(self.program.service):
-            while not (verdict := judge(self.lines())).settled and time.monotonic() < until:
+            while not (verdict := judge(self.lines())).settled:
+                if (effects := self._effects()) > done:
+                    done, until = effects, time.monotonic() + PATIENCE
+                if time.monotonic() > until:
+                    break
                 if verdict.open and not verdict.lost and not verdict.stuck:
                     self.program.help_on(self)
-                time.sleep(0.5)
-        done = self._size()
+                self.stop.wait(0.5)
+                self._unless_stopped()
+        done = self.size()
         self.program.look_again(self)
         return self._wrote_after(done)
 
@@ -450,6 +479,9 @@ class World:
         mine = f"{self.remotes.url}/courier".encode()
         while time.monotonic() < until and any(mine in words for words in _command_lines()):
             time.sleep(0.1)
+
+    def _effects(self) -> int:
+        return sum(entry["effect"] is not None for entry in self.journal())
 
     def _wrote_after(self, size: int) -> bool:
         with (self.folder / "journal.jsonl").open("rb") as journal:
@@ -505,27 +537,21 @@ def _in_the_middle(kill: Kill, journal: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def run_world(
-    program: Program, kills: int, seed: int, span: float, *, faults: bool = True, keep: bool = False,
-    slow_start: Mapping[str, float] | None = None,
+    program: Program, kills: int, seed: int, span: float, *, faults: bool = True, stop: threading.Event | None = None,
 ) -> Outcome:  # fmt: skip
     """One world, to its judgement. Its folder is kept where something is wrong with it."""
     folder = Path(tempfile.mkdtemp(prefix=f"kills-{program.name}-{seed}-"))
-    with remotes(folder, seed, slow_start or {}) as there:
-        world = World(folder, program, there, seed, span, faults)
+    with remotes(folder, seed) as there:
+        world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event())
         for _ in range(kills * 3):
             if len(world.killed) == kills:
                 break
             world.live()
         outcome = world.outcome(restless=world.finish())
-    if outcome.ok and not keep:
+    if outcome.ok:
         shutil.rmtree(folder)
         return outcome
-    return _with_folder(outcome, folder)
-
-
-def _with_folder(outcome: Outcome, folder: Path) -> Outcome:
-    values = {each.name: getattr(outcome, each.name) for each in fields(outcome)}
-    return Outcome(**{**values, "kept": folder})
+    return replace(outcome, kept=folder)
 
 
 # --- many worlds ----------------------------------------------------------------------------------------------
@@ -561,16 +587,22 @@ def prove(
     """So many kills, in worlds of `world_of` each, `processes` worlds at once. What fails is kept, and said."""
     began = time.monotonic()
     span = span or working_life(program, seed)
+    stop = threading.Event()
     shares = [min(world_of, kills - done) for done in range(0, kills, world_of)]
 
     def one(number: int) -> Outcome:
-        outcome = run_world(program, shares[number], seed + number, span, faults=faults)
+        outcome = run_world(program, shares[number], seed + number, span, faults=faults, stop=stop)
         if outcome.kept:
             say(_complaint(outcome, program, span, faults=faults))
         return outcome
 
     with ThreadPoolExecutor(processes) as pool:
-        outcomes = tuple(pool.map(one, range(len(shares))))
+        try:
+            outcomes = tuple(pool.map(one, range(len(shares))))
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return Proof(program.name, span, outcomes, time.monotonic() - began)
 
 
@@ -578,7 +610,7 @@ def working_life(program: Program, seed: int = 1, orders: int = 12) -> float:
     """The seconds from the first call to the last write, where it works on some orders undisturbed."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kills-span-")))
-        world = World(folder, program, stack.enter_context(remotes(folder, seed, {})), seed, faults=False)
+        world = World(folder, program, stack.enter_context(remotes(folder, seed)), seed, faults=False)
         world.arrive(orders)
         restless = world.finish()
         verdict = judge(world.lines())
@@ -637,7 +669,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.prove.kills", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["prove", "serve"], default="prove", help=argparse.SUPPRESS)
     parser.add_argument("folder", nargs="?", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--slow-start", type=json.loads, default={}, help=argparse.SUPPRESS)
+    parser.add_argument("--hold", default="", help=argparse.SUPPRESS)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=4, help="worlds at once")
@@ -646,7 +678,8 @@ def main() -> int:
     parser.add_argument("--no-faults", action="store_true", help="kills alone")
     arguments = parser.parse_args()
     if arguments.what == "serve":
-        return serve(arguments.folder, arguments.seed, arguments.slow_start)
+        return serve(arguments.folder, arguments.seed, arguments.hold)
+    signal.signal(signal.SIGTERM, _leave)
     chosen = list(PROGRAMS.values()) if arguments.program == "both" else [PROGRAMS[arguments.program]]
     proofs = [
         prove(
@@ -657,6 +690,11 @@ def main() -> int:
     ]  # fmt: skip
     print(table(proofs))
     return 0 if all(proof.ok for proof in proofs if proof.program == SYNCER.name) else 1
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """SIGTERM ends as Ctrl-C does: with everything that was started."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -54,11 +54,23 @@ from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Answer as Sent
 from syncer.simulators.host import Fault, Host, Manner
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
+from syncer.simulators.wire import Request
 from syncer.simulators.xsp import XspSimulator
 from syncer.store import Settled, Store
 from syncer.store import connect as opening
 from syncer.telemetry import Redactor
-from tests.ring.harness import DESK, FIBER, KEY, NOON, PASSWORD, PLAIN, PROGRAM, UNMAPPED, empty_database
+from tests.ring.harness import (
+    DESK,
+    FIBER,
+    KEY,
+    NOON,
+    PASSWORD,
+    PLAIN,
+    PROGRAM,
+    UNMAPPED,
+    WRITES,
+    empty_database,
+)
 
 __all__ = [
     "DESK", "ELSEWHERE", "PLAIN", "PROGRAM", "UNMAPPED", "Clock", "Cut", "Ended", "Event", "Fault", "Knife", "Outside",
@@ -224,6 +236,8 @@ class Outside(Host):
         self.sydnet = _network("sydnet", clock, {"version": "2.6", "scheduling": False, **(sydnet or {})})
         self.courier = CourierSimulator()
         self.accesses: dict[str, str] = {}
+        self.asked = 0
+        self.struck: str | None = None
         self._ports = 0
         super().__init__(
             {"/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier}, now=clock
@@ -235,6 +249,14 @@ class Outside(Host):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
         self._lock = threading.RLock()
+
+    def _record(self, remote: str, operation: str, request: Request, **more: Any) -> None:
+        """Reads are counted, and not kept: one world is asked many times. `struck` is the fault of the last request."""
+        self.asked += 1
+        fault = more.get("fault")
+        self.struck = None if fault is None else fault.kind.value
+        if fault is not None or more.get("effect") is not None or _writes(request):
+            super()._record(remote, operation, request, **more)
 
     # --- what the other side does ---------------------------------------------------------------------------------
 
@@ -316,6 +338,12 @@ class Outside(Host):
 
     def _effects(self, what: str) -> list[dict[str, str]]:
         return [entry.effect for entry in self.effects(what=what) if entry.effect is not None]
+
+
+def _writes(request: Request) -> bool:
+    """Whether a request may change something at its remote: in the portal the verb doesn't tell."""
+    method = request.query.get("method")
+    return method in WRITES if method is not None else request.method not in {"GET", "HEAD"}
 
 
 def _network(name: str, clock: Clock, options: Mapping[str, Any]) -> OnApiSimulator:
@@ -435,7 +463,7 @@ class World:
         """The program. It is born where it isn't alive."""
         if self._life is None:
             with _warm():
-                store = Store.open(self._url, tap=self.knife)
+                store = Store.open(self._url, tap=lambda event: self.knife(event))
             engine = wiring.engine_of(
                 self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
             )
@@ -501,6 +529,11 @@ class World:
         """The program's orders by their portal's id, without their details. Reads only."""
         return {order.external_id: order for order in self.store.orders()}
 
+    def forget(self) -> None:
+        """The database is gone, as with a lost disk."""
+        self.end()
+        self._put(empty_database(), b"")
+
     # --- snapshots ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
@@ -540,7 +573,7 @@ class World:
         self.knife(Event.REQUEST_BEFORE)
         sent = self.outside.ask(method, target, headers, lambda: body, f"{method} {target} HTTP/1.1")
         self.knife(Event.REQUEST_EFFECT)
-        refused = self.outside.journal[-1].fault == Fault.REFUSE
+        refused = self.outside.struck == Fault.REFUSE
         try:
             return arrived(sent, limits, self.clock, refused=refused)
         finally:
@@ -553,7 +586,7 @@ class World:
         body = json.dumps({"order": asked["external_id"], "reference": asked["key"]}).encode()
         headers = {"content-type": "application/json"}
         sent = self.outside.ask("POST", "/courier/parcels", headers, lambda: body, "")
-        refused = self.outside.journal[-1].fault == Fault.REFUSE
+        refused = self.outside.struck == Fault.REFUSE
         try:
             if refused:  # stands for a program that isn't there
                 raise Unavailable("script", "command", "can't be started")

@@ -1,0 +1,213 @@
+"""A backlog of orders, taken from new to delivered, against a bare loop that makes the same calls and keeps nothing.
+
+The calls are not written down here: they are what the program was seen to make for one order.
+"""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import requests
+
+from syncer.config import Config, load
+from syncer.engine import Engine
+from syncer.remotes.http import Answer, Http
+from syncer.store import Store
+from syncer.telemetry import Redactor, configure
+from syncer.wiring import Wire, engine_of
+from tests.benchmarks import lean
+from tests.benchmarks.figures import Figure
+
+AT_ONCE = 8  # orders worked on, and so calls under way, on either side
+LEAST = {0.0: 0.6, 0.05: 0.95}  # of the bare loop's orders per second, by latency in seconds
+# Both remotes take all of them: most of an order's calls go to the portal, so that half of them each would be less.
+CONFIGURATION = """
+[portals.portal]
+kind = "xsp"
+url = "{portal}"
+api_user = {user}
+api_key = {{ file = "xsp.secret" }}
+parallel = {at_once}
+rate = 1000
+max_answer = "64MB"
+
+[fulfilments.network]
+kind = "on_api"
+url = "{network}"
+username = "sp"
+password = {{ file = "network.secret" }}
+parallel = {at_once}
+rate = 1000
+
+[[routes]]
+portal = "portal"
+match = {{ service = "3105" }}
+fulfilment = "network"
+service = "FIBER-250-250"
+"""
+
+
+def configured(folder: Path, url: str) -> Config:
+    """A configuration for those remotes, with its store in the folder."""
+    for name, text in {"xsp.secret": lean.API_KEY, "network.secret": lean.PASSWORD}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    file = folder / "syncer.toml"
+    portal, network = url + lean.PORTAL, url + lean.NETWORK
+    file.write_text(CONFIGURATION.format(portal=portal, network=network, user=lean.API_USER, at_once=AT_ONCE))
+    return load(file)
+
+
+@contextmanager
+def engine(folder: Path, url: str, *, wire: Wire = Http, at_once: int = AT_ONCE) -> Iterator[Engine]:
+    """The program over those remotes, with its log in a file and its store on the disk."""
+    config = configured(folder, url)
+    redactor = Redactor(config.secrets())
+    with (folder / "log").open("w", encoding="utf-8") as stream, Store.open(config.store.url) as store:
+        configure("info", "json", stream, redactor)
+        yield engine_of(config, store, redactor, wire=wire, workers=at_once)
+
+
+# --- the calls ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it went out. Of an order's, its number and its customer's are left open."""
+
+    method: str
+    url: str
+    request: Mapping[str, Any]
+
+    def about(self, gaps: Mapping[str, str]) -> "Call":
+        """The same call with some texts for others."""
+        return Call(self.method, _filled(self.url, gaps), _filled(self.request, gaps))
+
+
+def _filled(value: Any, gaps: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _filled(part, gaps) for name, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    for gap, text in gaps.items():
+        value = value.replace(gap, text)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What the program calls once for all orders, before them, and for each one, in order."""
+
+    first: tuple[Call, ...]
+    each: tuple[Call, ...]
+
+
+def seen() -> Calls:
+    """The calls that the program makes. Two orders are enough to tell those for each from those for all."""
+    made: list[Call] = []
+
+    class Noted(Http):
+        def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
+            given = {name: part for name, part in request.items() if part}
+            made.append(Call(method, url, given | ({"auth": self._auth} if self._auth else {})))
+            return super()._send(method, url, request)
+
+    with (
+        TemporaryDirectory() as folder,
+        lean.running(2) as url,
+        engine(Path(folder), url, wire=Noted, at_once=1) as one,
+    ):
+        one.run_pass(once=True)
+    made = [call.about({url: "{url}"}) for call in made]
+    keys = [str(lean.FIRST), str(lean.FIRST + 1)]
+    each = [[open_ for call in made if (open_ := call.about(_gaps(key))) != call] for key in keys]
+    assert each[0] == each[1], "the orders were not treated alike"
+    return Calls(tuple(call for call in made if all(call.about(_gaps(key)) == call for key in keys)), tuple(each[0]))
+
+
+def _gaps(key: str) -> dict[str, str]:
+    return {key: "{order}", str(int(key) - lean.BEHIND): "{customer}"}
+
+
+def _of_order(key: str) -> dict[str, str]:
+    return {gap: text for text, gap in _gaps(key).items()}
+
+
+# --- both sides -----------------------------------------------------------------------------------------------
+
+
+def bare(url: str, calls: Calls, orders: int) -> float:
+    """The seconds that a loop takes which makes the same calls and reads the answers' bodies, and does nothing else."""
+    local = threading.local()
+    here = {"{url}": url}
+
+    def send(call: Call) -> None:
+        session = getattr(local, "session", None)
+        if session is None:
+            session = local.session = requests.Session()
+            session.trust_env = False
+        session.request(call.method, call.url, timeout=20, **call.request).content  # noqa: B018 - it reads the body
+
+    def work(key: str) -> None:
+        for call in calls.each:
+            send(call.about(_of_order(key) | here))
+
+    began = time.perf_counter()
+    for call in calls.first:
+        send(call.about(here))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(work, [str(lean.FIRST + number) for number in range(orders)]))
+    return time.perf_counter() - began
+
+
+def ours(url: str, orders: int) -> float:
+    """The seconds that a pass of the program takes."""
+    with TemporaryDirectory() as folder, engine(Path(folder), url) as one:
+        began = time.perf_counter()
+        summary = one.run_pass(once=True)
+        seconds = time.perf_counter() - began
+        delivered = len(one.room.store.orders(state="delivered"))
+    assert (summary.ingested, delivered, summary.problems) == (orders, orders, ()), summary
+    return seconds
+
+
+# --- the figure -----------------------------------------------------------------------------------------------
+
+
+def backlog(latency: float, orders: int, rounds: int) -> Figure:
+    """Orders per second, ours against the bare loop's, in turns, each against remotes that have seen nothing yet."""
+    calls = seen()
+    took: dict[str, list[float]] = {"ours": [], "bare": []}
+    sides: Mapping[str, Callable[[str], float]] = {
+        "ours": lambda url: ours(url, orders),
+        "bare": lambda url: bare(url, calls, orders),
+    }
+
+    def turn(name: str) -> None:
+        with lean.running(orders, latency) as url:
+            took[name].append(sides[name](url))
+            told = lean.tally(url)
+        assert told["statuses"] == {"delivered": orders}, told
+        assert told["placed"] == orders, told
+        # What is asked once for all may be asked by each thread that is the first to need it.
+        assert 0 <= sum(told["calls"].values()) - len(calls.each) * orders - len(calls.first) < AT_ONCE, told
+
+    for number in range(rounds):
+        for name in sorted(sides, reverse=bool(number % 2)):
+            turn(name)
+    ratio = statistics.median(bare / ours for ours, bare in zip(took["ours"], took["bare"], strict=True))
+    return Figure(
+        name=f"a backlog of {orders} orders at {latency * 1000:g} ms",
+        ratio=ratio,
+        meaning=f"our orders per second / a bare loop's, {AT_ONCE} at once, {len(calls.each)} calls each",
+        seconds={f"an order, {name}": statistics.median(seconds) / orders for name, seconds in took.items()},
+        target=f"at least {LEAST[latency]:g}" if latency in LEAST else "",
+        ok=ratio >= LEAST[latency] if latency in LEAST else None,
+    )

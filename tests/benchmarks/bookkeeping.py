@@ -1,0 +1,146 @@
+"""What the ring itself costs for an order: everything but the calls, which remotes in memory answer at once.
+
+Beside it the same number of steps as a workflow of DBOS, which does nothing in them either.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+from syncer import wiring
+from syncer.engine import Engine
+from syncer.orders import Absent, Cursor, Done, Found, Intent, Listed, Mentions, Observation, Order, Page, Read, Told
+from tests.benchmarks import backlog
+from tests.benchmarks.figures import Figure
+
+MOST = 0.0015  # seconds for an order
+LEAST_LESS = 10  # times less than DBOS
+STEPS = Path(__file__).with_name("dbos_steps.py")
+DETAILS = {
+    "head": {"service": "3105", "date": "2031-05-04 12:00:00", "status": "new", "customer": "55012"},
+    "order": {"service": "3105", "date": "2031-05-04 12:00:00", "status": "new", "delivery": "asap"},
+    "customer": {"id": "55012", "socket": "LT0001B02", "firstname": "Åsa", "surname": "Påhittad"},
+    "data": {"phone": "0701740605", "premise": "1203"},
+}
+
+
+class Portal:
+    """Lists so many new orders, and takes every status. `steps` counts what it was asked."""
+
+    def __init__(self, orders: int, steps: Counter[str]) -> None:
+        self.name = "portal"
+        self._rows = tuple(Listed(str(key), "new", "3105", "f", DETAILS["head"]) for key in range(orders))
+        self._steps = steps
+
+    def poll(self, cursor: Cursor, oldest_open: Callable[[], object]) -> Page:
+        return Page(self._rows, (), Cursor("2031-05-04", "2031-05-04"))
+
+    def read(self, order: Order) -> Observation:
+        self._steps["read"] += 1
+        return Read("new", "3105", details=DETAILS)
+
+    def perform(self, intent: Intent, order: Order) -> Observation:
+        self._steps[intent.payload["status"]] += 1
+        return Told(intent.payload["status"])
+
+    def find(self, intent: Intent, order: Order) -> Found | Absent:
+        raise AssertionError("nothing is ever uncertain here")
+
+
+class Network:
+    """Has delivered at once whatever it is asked to deliver."""
+
+    def __init__(self, steps: Counter[str]) -> None:
+        self.name = "network"
+        self._steps = steps
+
+    def poll(self, cursor: Cursor) -> Mentions | None:
+        return None
+
+    def read(self, order: Order) -> Observation:
+        raise AssertionError("nothing is ever under way here")
+
+    def perform(self, intent: Intent, order: Order) -> Observation:
+        self._steps["submit"] += 1
+        return Done("o-5001", "DONE_SUCCESS")
+
+    def find(self, intent: Intent, order: Order) -> Found | Absent:
+        raise AssertionError("nothing is ever uncertain here")
+
+
+@contextmanager
+def engine(folder: Path, orders: int, steps: Counter[str]) -> Iterator[Engine]:
+    """The program, wired as ever, but to remotes in memory."""
+    portal, network = Portal(orders, steps), Network(steps)
+    remotes: Any = wiring.Remotes()
+    remotes.sources["portal"] = remotes.sinks["portal"] = portal
+    remotes.sinks["network"] = remotes.followers["network"] = network
+    with (
+        patch.object(wiring, "remotes_of", lambda *_, **__: remotes),
+        backlog.engine(folder, "http://127.0.0.1:1") as one,
+    ):
+        yield one
+
+
+def ours(orders: int) -> tuple[float, int]:
+    """The seconds that an order takes, and of how many steps it is made."""
+    steps: Counter[str] = Counter()
+    with TemporaryDirectory() as folder, engine(Path(folder), orders, steps) as one:
+        began = time.perf_counter()
+        summary = one.run_pass(once=True)
+        seconds = time.perf_counter() - began
+        delivered = len(one.room.store.orders(state="delivered"))
+    assert (summary.ingested, delivered, summary.problems) == (orders, orders, ()), summary
+    assert set(steps.values()) == {orders}, steps
+    return seconds / orders, len(steps)
+
+
+# --- beside DBOS ----------------------------------------------------------------------------------------------
+
+
+def dbos_python() -> Path | None:
+    """An interpreter that has DBOS, which is no dependency of ours; None where there is none."""
+    named = os.environ.get("SYNCER_DBOS_PYTHON")
+    found = Path(named) if named else Path(".venv-dbos/bin/python")
+    return found if found.exists() else None
+
+
+def theirs(python: Path, orders: int, steps: int) -> float:
+    """The seconds that a workflow of so many steps takes there."""
+    with TemporaryDirectory() as folder:
+        words = [python.absolute(), STEPS, folder, orders, steps, backlog.AT_ONCE]
+        ran = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert found["steps"] == steps, found
+    return float(found["seconds"])
+
+
+def bookkeeping(orders: int, rounds: int, workflows: int) -> Figure:
+    """An order's bookkeeping in milliseconds, and how many times less it is than that of DBOS."""
+    python = dbos_python()
+    took: dict[str, list[float]] = {"ours": [], "DBOS": []}
+    steps = ours(orders)[1]
+    for _ in range(rounds):
+        took["ours"].append(ours(orders)[0])
+        if python is not None:
+            took["DBOS"].append(theirs(python, workflows, steps))
+    middle = {name: statistics.median(seconds) for name, seconds in took.items() if seconds}
+    ratio = middle["DBOS"] / middle["ours"] if "DBOS" in middle else None
+    enough = ratio is None or ratio >= LEAST_LESS
+    return Figure(
+        name=f"bookkeeping of an order of {steps} steps",
+        ratio=ratio,
+        meaning="DBOS / ours" if ratio is not None else "no DBOS: name its Python as SYNCER_DBOS_PYTHON",
+        seconds=middle,
+        target=f"at most {MOST * 1000:g} ms, and DBOS at least {LEAST_LESS} times that",
+        ok=middle["ours"] <= MOST and enough,
+    )

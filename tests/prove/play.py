@@ -1,0 +1,234 @@
+"""Playing a scenario: step after step, from the beginning or from where a life of the program was cut off.
+
+Besides the steps it knows one person: the operator, who looks at the remotes when the program doesn't know whether a
+call had its effect, and says what is so. What is right or wrong is not for here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from syncer.orders import Intent, IntentState, Kind, Order, Park
+from tests.prove.scenarios import CAUSE, Scenario, Step
+from tests.prove.world import Ended, Outside, World
+
+WORDS = {"retry": "order.retried", "deliver": "order.delivered_by_hand", "cancel": "order.cancelled_by_hand"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a scenario a run is: the step, the ids of the orders so far, how often an operator's word was heard
+    before the step, and the orders that a person was asked about until then.
+    """
+
+    step: int = 0
+    numbers: tuple[str, ...] = ()
+    heard: int | None = None
+    asked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """How one order stands in the program's store."""
+
+    state: str
+    portal_status: str | None
+    work: str
+    park: str | None
+
+
+Outcome = Mapping[str, tuple[Ended | None, Local | None]]
+
+
+class Play:
+    """A run of a scenario in a world. `place` is where it is."""
+
+    def __init__(self, world: World, scenario: Scenario, place: Place | None = None) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.place = place or Place()
+        self.bugs: list[str] = []
+
+    def run(self, until: int | None = None) -> None:
+        """All steps from where it is; or up to one, which is not taken."""
+        for number in range(self.place.step, len(self.scenario.steps) if until is None else until):
+            self.step(number)
+
+    def step(self, number: int) -> None:
+        """One step. One that the program was cut in is taken again, and does what is left of it."""
+        if number != self.place.step:
+            self.place = replace(self.place, step=number, heard=None)
+        step = self.scenario.steps[number]
+        getattr(self, f"_{step.what}")(step)
+        self.place = replace(self.place, step=number + 1, heard=None)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How each order stands, outside and inside."""
+        ended, ours = self.world.outside.ended(), self.world.orders()
+        return {
+            number: (ended.get(number), _local(ours[number]) if number in ours else None)
+            for number in sorted({*ended, *ours})
+        }
+
+    # --- the program and its operator -------------------------------------------------------------------------
+
+    def _pass(self, step: Step) -> None:
+        summary = self.world.run_pass(once=bool(step.value))
+        self.bugs += [problem for problem in summary.problems if "bug" in problem]
+        self._ask()
+
+    def _say(self, step: Step) -> None:
+        """The word is said once: a person who was cut off looks whether it was taken down."""
+        number, word = self._number(step), str(step.value)
+        heard = self._heard(number, WORDS[word])
+        if self.place.heard is None:
+            self.place = replace(self.place, heard=heard)
+        if heard == self.place.heard:
+            self.world.say(word, number)
+        else:
+            self.world.engine.work_on([f"tg:{number}"])
+        self._ask()
+
+    def _heard(self, number: str, event: str) -> int:
+        return sum(entry.event == event for entry in self.world.store.history(order=f"tg:{number}"))
+
+    def _ask(self) -> None:
+        """The operator is asked about what is uncertain, and tells the truth."""
+        for order in self.world.store.orders(parked=True):
+            if order.park is Park.UNCERTAIN:
+                loaded = self.world.store.load(order.name)
+                assert loaded is not None
+                intent = loaded[1]
+                assert intent is not None, f"{order.name} is uncertain about nothing"
+                assert order.name in (order.parked or ""), f"the reason doesn't name the order: {order.parked}"
+                self.place = replace(self.place, asked=self.place.asked | {order.external_id})
+                self.world.say(*truth(self.world.outside, order, intent))
+
+    # --- the other side ---------------------------------------------------------------------------------------
+
+    def _arrive(self, step: Step) -> None:
+        arrival = self.scenario.arrivals[step.who]
+        number = self.world.outside.order(arrival.script, **arrival.fields)
+        self.place = replace(self.place, numbers=(*self.place.numbers, number))
+
+    def _number(self, step: Step) -> str:
+        return self.place.numbers[step.who]
+
+    def _time(self, step: Step) -> None:
+        self.world.clock.go_on(seconds=step.value)
+
+    def _until(self, step: Step) -> None:
+        when: datetime = step.value
+        self.world.clock.go_on(seconds=max(0.0, (when - self.world.clock()).total_seconds()) + 60)
+
+    def _tick(self, step: Step) -> None:
+        self.world.outside.tick()
+
+    def _forget(self, step: Step) -> None:
+        self.world.forget()
+
+    def _status(self, step: Step) -> None:
+        self.world.outside.portal.change_status(self._number(step), step.value)
+
+    def _stale(self, step: Step) -> None:
+        self.world.outside.portal.stale(self._number(step), step.value)
+
+    def _detail(self, step: Step) -> None:
+        self.world.outside.portal.break_detail(self._number(step), step.value)
+
+    def _row(self, step: Step) -> None:
+        self.world.outside.portal.break_row(self._number(step), step.value)
+
+    def _hide(self, step: Step) -> None:
+        self.world.outside.portal.hide(self._number(step))
+
+    def _show(self, step: Step) -> None:
+        self.world.outside.portal.show(self._number(step))
+
+    def _script(self, step: Step) -> None:
+        outside = self.world.outside
+        for network in (outside.nordnet, outside.sydnet):
+            network.set_script(outside.accesses[self._number(step)], step.value)
+
+    def _courier(self, step: Step) -> None:
+        courier, number = self.world.outside.courier, self._number(step)
+        if step.value == "refuse":
+            courier.refuse(number, CAUSE)
+        else:
+            courier.put_off(number)
+
+
+def _local(order: Order) -> Local:
+    return Local(order.state, order.portal_status, order.work, order.park)
+
+
+def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str | None]:
+    """What a person who looks at the remote says of an uncertain call: done or not done, and the remote's number."""
+    number = order.external_id
+    ref = None
+    if intent.kind is Kind.STATUS:
+        done = outside.portal.status(number) == intent.payload["status"]
+    elif intent.kind is Kind.MESSAGE:
+        done = any(f"[{intent.key}]" in text for _, text in outside.portal.messages(number))
+    elif intent.target == "script":
+        done = bool(outside.courier.parcels(number))
+    else:
+        network = outside.nordnet if intent.target == "nordnet" else outside.sydnet
+        stem, _, _ = intent.key.rpartition(".")
+        mine = [made for made in network.orders() if made["reference"].rpartition(".")[0] == stem]
+        if intent.kind is Kind.SUBMIT:
+            mine = [made for made in mine if made["reference"] == intent.key]
+            ref = mine[-1]["order"] if mine else None
+            done = bool(mine)
+        else:
+            done = bool(mine) and mine[-1]["cancelled"]
+    return "done" if done else "not-done", number, ref
+
+
+def full(play: Play) -> Any:
+    """All that the rest of a run follows from, but for when things happened: equal ones go on equally."""
+    world = play.world
+    now = world.clock()
+    inside = []
+    for order in sorted(world.store.orders(), key=lambda one: one.external_id):
+        loaded = world.store.load(order.name)
+        assert loaded is not None
+        intent = loaded[1]
+        inside.append((_timeless(loaded[0], now), None if intent is None else _bare(intent)))
+    return inside, _outside(world.outside), play.place.numbers
+
+
+def _timeless(order: Order, now: datetime) -> Order:
+    later = None if order.wake_at is None else max(now, order.wake_at.replace(microsecond=0))
+    fresh = order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60)
+    return order.but(
+        wake_at=later if order.wake_firm else order.wake_at and now,
+        seen_at=now if fresh else None,
+        begun_at=order.begun_at and now,
+        ended_at=order.ended_at and now,
+        created_at=None,
+        updated_at=None,
+    )
+
+
+def _bare(intent: Intent) -> Intent:
+    state = IntentState.UNCERTAIN if intent.state is IntentState.ATTEMPTING else intent.state
+    return replace(intent, state=state, attempts=0, outcome=None, at=None)
+
+
+def _outside(outside: Outside) -> Any:
+    networks = [
+        [(order.order_id, order.asked, order.cancelled, order.stages, order.ticks) for order in network.orders.values()]
+        for network in (outside.nordnet.network, outside.sydnet.network)
+    ]
+    return outside.ended(), networks, outside.courier.state(), outside.portal.state()
+
+
+def quiet(play: Play) -> list[str]:
+    """One more pass, like the last: the calls in it that may change something, of which there should be none."""
+    before = len(play.world.outside.journal)
+    last = play.scenario.steps[play.place.step - 1]
+    play.world.run_pass(once=last.what == "pass" and bool(last.value))
+    return [f"{entry.operation} {entry.params or entry.body}" for entry in play.world.outside.journal[before:]]

@@ -1,0 +1,345 @@
+"""Scenarios out of a seed: orders of every kind, what the other side and operators do between passes, and the options
+of the remotes.
+
+A scenario is a plain value: playing it is for others. Nothing here looks at the program.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import zip_longest
+from typing import Any
+
+from syncer.simulators.on_api import Script
+from tests.prove.world import DESK, ELSEWHERE, PLAIN, PROGRAM, UNMAPPED
+from tests.ring.harness import NOON
+
+CAUSE = "Porten är upptagen"
+WISHED = NOON + timedelta(days=3)
+OVERDUE = 15 * 24 * 3600.0  # seconds: past every deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens, which `play.py` knows how to do; `who` is the place of the order that it is about."""
+
+    what: str
+    who: int = -1
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One order as it comes: its fields in the portal, and what it meets in the networks."""
+
+    kind: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    script: Script | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens, from the first listing until nothing can be waited for any more."""
+
+    seed: int
+    arrivals: tuple[Arrival, ...]
+    steps: tuple[Step, ...]
+    portal: Mapping[str, Any]
+    nordnet: Mapping[str, Any]
+    sydnet: Mapping[str, Any]
+    portal_lines: str = ""
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {', '.join(arrival.kind for arrival in self.arrivals)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One kind of order: how it comes, and what happens about it after the first pass, the second and so on."""
+
+    arrival: Arrival
+    rounds: tuple[tuple[Step, ...], ...] = ()
+    before: tuple[Step, ...] = ()
+
+
+Teller = Callable[[random.Random], Story]
+TICK = Step("tick")
+
+
+def _story(
+    kind: str, *rounds: Sequence[Step], script: Script | None = None, before: Sequence[Step] = (), **fields: Any
+) -> Story:
+    return Story(Arrival(kind, fields, script), tuple(tuple(steps) for steps in rounds), tuple(before))
+
+
+def _network(chance: random.Random) -> str:
+    return chance.choice((PLAIN, PLAIN, ELSEWHERE))
+
+
+def _slow(chance: random.Random, **more: Any) -> Script:
+    return Script(received_ticks=chance.randint(1, 2), progress_ticks=chance.randint(0, 1), **more)
+
+
+def _says(word: str) -> Step:
+    return Step("say", 0, word)
+
+
+def _sets(status: str) -> Step:
+    return Step("status", 0, status)
+
+
+# --- the kinds ------------------------------------------------------------------------------------------------
+
+
+def plain(chance: random.Random) -> Story:
+    return _story("plain", service=_network(chance))
+
+
+def slow(chance: random.Random) -> Story:
+    return _story("slow", [TICK], [TICK], [TICK], script=_slow(chance), service=_network(chance))
+
+
+def odd(chance: random.Random) -> Story:
+    script = Script(received_ticks=1, odd_state="PAUSED")
+    return _story("of an unknown state for a while", [TICK], [TICK], script=script, service=_network(chance))
+
+
+def refused(chance: random.Random) -> Story:
+    script = Script(refuse=chance.choice((400, 409, 404)), cause=CAUSE)
+    return _story("refused", script=script, service=_network(chance))
+
+
+def refused_then_retried(chance: random.Random) -> Story:
+    script = Script(refuse=409, cause=CAUSE)
+    return _story("refused, mended, retried", [Step("script", 0, Script()), _says("retry")], script=script)
+
+
+def refused_twice(chance: random.Random) -> Story:
+    return _story("refused, retried, refused", [_says("retry")], script=Script(refuse=409, cause=CAUSE))
+
+
+def failed(chance: random.Random) -> Story:
+    script = Script(received_ticks=chance.randint(0, 1), end="DONE_FAILED", message="Mörk fiber")
+    return _story("failed", [TICK], [TICK], script=script, service=_network(chance))
+
+
+def failed_then_retried(chance: random.Random) -> Story:
+    script = Script(end="DONE_FAILED", message="Mörk fiber")
+    mended = Step("script", 0, _slow(chance))
+    return _story("failed, mended, retried", [mended, _says("retry")], [TICK], [TICK, TICK], script=script)
+
+
+def unknown_access(chance: random.Random) -> Story:
+    return _story("of an unknown access", service=_network(chance), socket="LT9999X09")
+
+
+def no_socket(chance: random.Random) -> Story:
+    return _story("without a socket", service=_network(chance), socket="")
+
+
+def overdue(chance: random.Random) -> Story:
+    script = Script(received_ticks=1, progress_ticks=9)
+    rounds = [[TICK], [Step("time", value=OVERDUE)]]
+    return _story("overdue", *rounds, script=script, service=_network(chance))
+
+
+def done_late(chance: random.Random) -> Story:
+    script = Script(received_ticks=1)
+    return _story("done after the deadline", [Step("time", value=OVERDUE)], [TICK], script=script)
+
+
+def unmapped(chance: random.Random) -> Story:
+    return _story("unmapped", service=UNMAPPED)
+
+
+def unmapped_and_delivered(chance: random.Random) -> Story:
+    return _story("unmapped, delivered by hand", [_says("deliver")], service=UNMAPPED)
+
+
+def wished(chance: random.Random) -> Story:
+    comes = Step("until", value=WISHED)
+    return _story("wished for later", [], [comes], service=_network(chance), delivery=WISHED)
+
+
+def wished_and_cancelled(chance: random.Random) -> Story:
+    comes = Step("until", value=WISHED)
+    return _story(
+        "wished for later, cancelled", [_sets("cancelled")], [comes], service=_network(chance), delivery=WISHED
+    )
+
+
+def direct(chance: random.Random) -> Story:
+    return _story("first read as ended", status=chance.choice(("delivered", "cancelled")))
+
+
+def manual(chance: random.Random) -> Story:
+    word = chance.choice(("deliver", "cancel"))
+    return _story(f"by hand: {word}", [], [_says(word)], service=DESK)
+
+
+def commanded(chance: random.Random) -> Story:
+    return _story("by command", service=PROGRAM)
+
+
+def commanded_later(chance: random.Random) -> Story:
+    return _story("by command, wished for later", [], [Step("until", value=WISHED)], service=PROGRAM, delivery=WISHED)
+
+
+def command_refused(chance: random.Random) -> Story:
+    return _story("by command, refused", before=[Step("courier", 0, "refuse")], service=PROGRAM)
+
+
+def command_put_off(chance: random.Random) -> Story:
+    waits = Step("time", value=301.0)
+    return _story("by command, put off", [waits], [waits], before=[Step("courier", 0, "put_off")], service=PROGRAM)
+
+
+def cancelled(chance: random.Random) -> Story:
+    """In time, too late, or after it was done, as it happens."""
+    script = chance.choice((None, Script(received_ticks=2), Script(progress_ticks=3)))
+    return _story("cancelled there", [_sets("cancelled")], [TICK], script=script, service=_network(chance))
+
+
+def cancelled_by_hand(chance: random.Random) -> Story:
+    script = chance.choice((Script(received_ticks=2), Script(progress_ticks=3)))
+    return _story("cancelled by hand", [_says("cancel")], [TICK], script=script, service=_network(chance))
+
+
+def delivered_there(chance: random.Random) -> Story:
+    return _story("delivered there by somebody", [_sets("delivered")], [TICK], [TICK], script=_slow(chance))
+
+
+def set_waiting(chance: random.Random) -> Story:
+    rounds = [[_sets("waiting"), Step("stale", 0, chance.randint(0, 2))], [TICK], [TICK], [TICK]]
+    return _story("set to waiting there", *rounds, script=_slow(chance), service=_network(chance))
+
+
+def reopened(chance: random.Random) -> Story:
+    word = chance.choice(("retry", "deliver", "cancel"))
+    return _story(f"reopened there, then {word}", [_sets("active")], [_says(word)], [TICK])
+
+
+def taken_over(chance: random.Random) -> Story:
+    """Begun by nobody that we know, or by a person."""
+    word = chance.choice(("retry", "deliver", "cancel"))
+    status = chance.choice(("received", "active", "waiting"))
+    return _story(f"taken over as {status}", [], [_says(word)], status=status, service=_network(chance))
+
+
+def forgotten(chance: random.Random) -> Story:
+    """Begun by us, in a life whose database is lost."""
+    script = chance.choice((None, _slow(chance), Script(refuse=409, cause=CAUSE)))
+    return _story("forgotten", [Step("forget")], [TICK], [TICK], script=script, service=_network(chance))
+
+
+def unreadable(chance: random.Random) -> Story:
+    how = chance.choice(("broken_xml", "empty", "no_ids"))
+    rounds = [[Step("detail", 0, "whole")], [Step("time", value=901.0)]]
+    return _story(f"unreadable ({how})", *rounds, before=[Step("detail", 0, how)])
+
+
+def unreadable_row(chance: random.Random) -> Story:
+    how = chance.choice(("no_id", "absurd"))
+    return _story(f"listed {how}", [], [Step("row", 0, "whole")], before=[Step("row", 0, how)])
+
+
+def late(chance: random.Random) -> Story:
+    return _story("listed late", [], [Step("show", 0)], before=[Step("hide", 0)], service=_network(chance))
+
+
+def odd_wish(chance: random.Random) -> Story:
+    return _story("of a wish that is no date", delivery="så snart som möjligt")
+
+
+KINDS: tuple[Teller, ...] = (
+    plain, slow, odd, refused, refused_then_retried, refused_twice, failed, failed_then_retried, unknown_access,
+    no_socket, overdue, done_late, unmapped, unmapped_and_delivered, wished, wished_and_cancelled, direct, manual,
+    commanded, commanded_later, command_refused, command_put_off, cancelled, cancelled_by_hand, delivered_there,
+    set_waiting, reopened, taken_over, forgotten, unreadable, unreadable_row, late, odd_wish,
+)  # fmt: skip
+
+
+# --- the options ----------------------------------------------------------------------------------------------
+
+PORTAL: Mapping[str, tuple[Any, ...]] = {
+    "envelope": (
+        "plain", "wrapped", "status_first", "root_without_status", "bare", "response_only", "key_n", "no_response"
+    ),
+    "failure": ("failed_200", "failed_400", "failed_404"),
+    "expired": ("failed", "html", "403"),
+    "empty": ("empty_response", "no_response", "failed"),
+    "detail": ("full", "head", "no_status"),
+    "delivery_name": ("delivery", "delivery_date"),
+    "strict": (False, True),
+    "shuffled": (False, True),
+    "duplicated": (False, True),
+    "one_hash": (False, True),
+    "log_visible": (True, True, False),
+}  # fmt: skip
+NETWORK: Mapping[str, tuple[Any, ...]] = {
+    "events": (True, False),
+    "echo_reference": (True, True, True, False),
+    "subscriptions": (True, True, True, False),
+    "empty_subscriptions": (200, 404),
+    "finished_listed": (True, False),
+    "state_field": ("state", "status"),
+    "busy_code": (409, 400),
+    "full_existing": (False, True),
+    "early_subscription_id": (True, False),
+    "open_order_key": ("service", "operation"),
+    "after_delete": ("404", "DONE_FAILED"),
+    "trailing_slash": ("either", "required", "redirect"),
+    "swedish_causes": (False, True),
+    "html_errors": (False, True),
+    "sparse_lists": (False, True),
+}
+
+
+def _options(chance: random.Random, choices: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """Each option as it comes in half of the scenarios, and any of its values in the other half."""
+    return {name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.5}
+
+
+# --- the whole ------------------------------------------------------------------------------------------------
+
+
+def scenario(seed: int, most: int = 4) -> Scenario:
+    """The scenario of a seed, with at most so many orders."""
+    chance = random.Random(seed)
+    stories = [chance.choice(KINDS)(chance) for _ in range(chance.choice([1, 2, 2, 3, 4][: most + 1]))][:most]
+    return Scenario(
+        seed,
+        arrivals=tuple(story.arrival for story in stories),
+        steps=tuple(_steps(chance, stories)),
+        portal=_options(chance, PORTAL),
+        nordnet={"version": chance.choice(("2.4", "2.4", "2.5", "2.6")), **_options(chance, NETWORK)},
+        sydnet={
+            "version": chance.choice(("2.6", "2.6", "2.4")),
+            **_options(chance, NETWORK),
+            "scheduling": False,
+            "discovery": True,
+        },
+        portal_lines=chance.choice(("", "", 'verb = "post"', 'message_auth = "hash"', 'message_auth = "api_user"')),
+    )
+
+
+def _steps(chance: random.Random, stories: Sequence[Story]) -> Iterator[Step]:
+    """Passes, and between them what happens about each order; then time enough for all that waits."""
+    for who, story in enumerate(stories):
+        yield Step("arrive", who)
+        yield from _about(who, story.before)
+    yield Step("pass", value=chance.random() < 0.7)
+    for steps in zip_longest(*(story.rounds for story in stories), fillvalue=()):
+        yield Step("time", value=chance.choice((5.0, 61.0, 180.0)))
+        for who, part in enumerate(steps):
+            yield from _about(who, part)
+        yield Step("pass", value=chance.random() < 0.7)
+    for seconds in (121.0, 1201.0, 4201.0):
+        yield Step("time", value=seconds)
+        yield Step("pass", value=True)
+
+
+def _about(who: int, steps: Sequence[Step]) -> Iterator[Step]:
+    """What happens about the first order, about another."""
+    return (step if step.who < 0 else replace(step, who=who) for step in steps)
