@@ -80,9 +80,7 @@ def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace)
 
 def _copy(config: Config) -> Store:
     file = config.store.file
-    if file is None:
-        raise SystemExit("syncer --once --dry-run: works on a SQLite store only")
-    if not file.exists():
+    if file is not None and not file.exists():
         return Store.open("sqlite://", exclusive=False)
     with Store.open(store_url(config), exclusive=False) as store:
         return store.copy_in_memory()

@@ -122,7 +122,7 @@ def one_moment(connection: Connection) -> Connection:
     """A connection whose statements, in one transaction, all see the same moment; SQLite's do so by themselves."""
     if connection.dialect.name == "sqlite":
         return connection
-    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 @contextmanager

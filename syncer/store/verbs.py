@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
 from syncer.store import changes, listing
@@ -18,9 +18,10 @@ from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.leases import Leases
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, ORDERS, PASSES, RAW, REMOTES, InHand, held, held_of
+from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held, held_of
 
 MOST_SHARED = 64  # orders whose changes share a commit
+COPIED = (ORDERS, DETAILS, RAW, INTENTS, CURSORS, REMOTES, PASSES)
 Tap = Callable[[str], None]
 
 
@@ -99,13 +100,20 @@ class Store(Reading):
         self.close()
 
     def copy_in_memory(self) -> "Store":
-        """A copy to try things on: nothing done to it reaches the disk (SQLite only)."""
+        """A copy to try things on: nothing done to it reaches the database. Of PostgreSQL's, without the history."""
         copy = opening.connect("sqlite://")
-        with self._read() as source, copy.connect() as target:
-            ours, theirs = source.connection.dbapi_connection, target.connection.dbapi_connection
-            assert ours is not None
-            assert theirs is not None
-            ours.backup(theirs)
+        if self._engine.dialect.name == "sqlite":
+            with self._read() as source, copy.connect() as target:
+                ours, theirs = source.connection.dbapi_connection, target.connection.dbapi_connection
+                assert ours is not None
+                assert theirs is not None
+                ours.backup(theirs)
+        else:
+            opening.migrate(copy)
+            with self._read() as source, copy.begin() as target:
+                for table in COPIED:
+                    for rows in source.execution_options(yield_per=500).execute(select(table)).partitions():
+                        target.execute(insert(table), [dict(row._mapping) for row in rows])  # noqa: SLF001 - its public name
         return Store(copy, "sqlite://")
 
     @contextmanager

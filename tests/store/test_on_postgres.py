@@ -107,7 +107,6 @@ def test_what_is_left_out_here_is_there() -> None:
 # --- texts ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the details keep what PostgreSQL's JSON can't read again", raises=StoreError)
 @pytest.mark.parametrize("odd", ["\0", "\ud800"])
 def test_an_odd_character_in_one_order_does_not_stop_its_portal(store: Store, odd: str) -> None:
     ingest(store, "1")
@@ -117,7 +116,6 @@ def test_an_odd_character_in_one_order_does_not_stop_its_portal(store: Store, od
     assert store.load("stads:2") is not None
 
 
-@pytest.mark.xfail(strict=True, reason="a raw answer goes into the database as it came", raises=StoreError)
 def test_an_unreadable_answer_is_kept_whatever_is_in_it(store: Store) -> None:
     store.ingest("stads", page(broken=[Broken("<order>\0</order>", "no id")]), NOW)
     ingest(store, "1")
@@ -130,7 +128,6 @@ def test_an_unreadable_answer_is_kept_whatever_is_in_it(store: Store) -> None:
 # --- errors ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the server's own lines are told, which have the row in them")
 def test_an_error_of_the_server_does_not_print_what_it_was_to_store(store: Store, postgres: Server, file: str) -> None:
     ingest(store, "1")
     with postgres.admin(file.rpartition("/")[2]) as connection:
@@ -173,7 +170,6 @@ def test_a_database_that_may_only_be_read_says_so(store: Store, postgres: Server
 # --- times ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the session has the server's zone", raises=StoreError)
 @pytest.mark.parametrize("at", [datetime(9999, 12, 31, 23, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
 def test_a_time_at_the_end_of_all_times_comes_back_whatever_the_server_s_zone(
     postgres: Server, file: str, at: datetime
@@ -192,20 +188,17 @@ def test_a_time_at_the_end_of_all_times_comes_back_whatever_the_server_s_zone(
 
 
 # Not strict where it takes a race to fail: the program may be lucky.
-@pytest.mark.xfail(strict=False, reason="the second to insert an order fails")
 def test_a_listing_that_two_workers_read_at_the_same_time_is_stored_once(stores: list[Store]) -> None:
     rows = page(*(listed(f"{number:05}") for number in range(300)))
     assert at_once(4, lambda number: stores[number].ingest("stads", rows, NOW)) == []
     assert len(stores[0].orders()) == 300
 
 
-@pytest.mark.xfail(strict=False, reason="the second to insert a row fails")
 def test_what_several_workers_note_of_a_remote_at_the_same_time_is_one_row(stores: list[Store]) -> None:
     assert at_once(4, lambda number: stores[number].note_remote("stads", up=False, since=NOW)) == []
     assert not stores[0].remotes()["stads"].up
 
 
-@pytest.mark.xfail(strict=False, reason="rows are written in the listing's order")
 def test_listings_in_opposite_orders_do_not_lock_one_another_out(stores: list[Store]) -> None:
     names = [f"{number:05}" for number in range(300)]
     ingest(stores[0], *names)
@@ -235,7 +228,6 @@ def test_two_workers_that_decide_about_an_order_at_the_same_time_begin_one_inten
     assert len(begun) >= 1
 
 
-@pytest.mark.xfail(strict=False, reason="both make Alembic's table")
 def test_workers_that_are_started_together_on_an_empty_database_migrate_it_once(postgres: Server) -> None:
     url = postgres.database(migrated=False)
     workers = [
@@ -269,7 +261,6 @@ def _let_go(workers: list["subprocess.Popen[str]"]) -> list["subprocess.Popen[st
 # --- around it ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="the copy is made by SQLite's own means", raises=AttributeError)
 def test_a_dry_run_s_copy_can_be_worked_on_without_a_row_changing(store: Store, file: str) -> None:
     fill(store)
     before = everything(file)
