@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +19,7 @@ from syncer import wiring
 from syncer.engine import Engine
 from syncer.orders import Absent, Cursor, Done, Found, Intent, Listed, Mentions, Observation, Order, Page, Read, Told
 from tests.benchmarks import backlog
+from tests.benchmarks.disk import commit, on_disk
 from tests.benchmarks.figures import Figure
 
 MOST = 0.0015  # seconds for an order
@@ -94,7 +94,7 @@ def engine(folder: Path, orders: int, steps: Counter[str]) -> Iterator[Engine]:
 def ours(orders: int) -> tuple[float, int]:
     """The seconds that an order takes, and of how many steps it is made."""
     steps: Counter[str] = Counter()
-    with TemporaryDirectory() as folder, engine(Path(folder), orders, steps) as one:
+    with on_disk() as folder, engine(Path(folder), orders, steps) as one:
         began = time.perf_counter()
         summary = one.run_pass(once=True)
         seconds = time.perf_counter() - began
@@ -116,7 +116,7 @@ def dbos_python() -> Path | None:
 
 def theirs(python: Path, orders: int, steps: int) -> float:
     """The seconds that a workflow of so many steps takes there."""
-    with TemporaryDirectory() as folder:
+    with on_disk() as folder:
         words = [python.absolute(), STEPS, folder, orders, steps, backlog.AT_ONCE]
         ran = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True)
     found = json.loads(ran.stdout.splitlines()[-1])
@@ -133,6 +133,8 @@ def bookkeeping(orders: int, rounds: int, workflows: int) -> Figure:
         took["ours"].append(ours(orders)[0])
         if python is not None:
             took["DBOS"].append(theirs(python, workflows, steps))
+    with on_disk() as folder:
+        took["a bare commit"] = [commit(Path(folder))]
     middle = {name: statistics.median(seconds) for name, seconds in took.items() if seconds}
     ratio = middle["DBOS"] / middle["ours"] if "DBOS" in middle else None
     enough = ratio is None or ratio >= LEAST_LESS
