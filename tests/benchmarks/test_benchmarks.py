@@ -48,7 +48,7 @@ MEASURED = {
         "a backlog of 8 orders at 0 ms": BACKLOG,
         "a backlog of 8 orders at 50 ms": BACKLOG,
     },
-    "bookkeeping": {"bookkeeping of an order of 5 steps": {"ours", "a bare commit"}},
+    "bookkeeping": {"bookkeeping of an order of 5 steps": {"ours", "ours, of the processor", "a bare commit"}},
     "idle": {
         "a pass with nothing new, 20 to 40 stored": {"20", "40"},
         "syncer --once, nothing new, 20 to 40 stored": {"20", "40"},
@@ -157,7 +157,7 @@ def test_without_dbos_the_figure_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
 
 def test_dbos_is_asked_for_as_many_steps_as_the_program_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\necho "$*" > "$0.asked"\necho \'{"seconds": 3600, "steps": 5}\'\n')
+    python.write_text('#!/bin/sh\necho "$*" > "$0.asked"\necho \'{"seconds": 3600, "processor": 60, "steps": 5}\'\n')
     python.chmod(0o755)
     monkeypatch.setenv("SYNCER_DBOS_PYTHON", str(python))
     figure = bookkeeping(4, 1, 7)
