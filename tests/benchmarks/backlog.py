@@ -5,7 +5,6 @@ The calls are not written down here: they are what the program was seen to make 
 
 import statistics
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,23 +16,27 @@ from typing import Any
 import requests
 
 from syncer.config import Config, load
-from syncer.engine import Engine
+from syncer.engine import Engine, Summary
 from syncer.remotes.http import Answer, Http
 from syncer.store import Store
-from syncer.telemetry import Redactor, configure
+from syncer.telemetry import Redactor
 from syncer.wiring import Wire, engine_of
 from tests.benchmarks import lean
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.disk import on_disk
+from tests.benchmarks.figures import Figure, Taken, medians, turn
+from tests.benchmarks.logs import logged
 
 AT_ONCE = 8  # orders worked on, and so calls under way, on either side
 LEAST = {0.0: 0.6, 0.05: 0.95}  # of the bare loop's orders per second, by latency in seconds
 # Both remotes take all of them: most of an order's calls go to the portal, so that half of them each would be less.
 CONFIGURATION = """
+{more}
 [portals.portal]
 kind = "xsp"
 url = "{portal}"
 api_user = {user}
 api_key = {{ file = "xsp.secret" }}
+poll_every = "{poll_every}"
 parallel = {at_once}
 rate = 1000
 max_answer = "64MB"
@@ -54,14 +57,15 @@ service = "FIBER-250-250"
 """
 
 
-def configured(folder: Path, url: str) -> Config:
-    """A configuration for those remotes, with its store in the folder."""
+def configured(folder: Path, url: str, *, at_once: int = AT_ONCE, more: str = "", poll_every: str = "2m") -> Config:
+    """A configuration for those remotes, with its store in the folder unless `more` has another."""
     for name, text in {"xsp.secret": lean.API_KEY, "network.secret": lean.PASSWORD}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
     file = folder / "syncer.toml"
     portal, network = url + lean.PORTAL, url + lean.NETWORK
-    file.write_text(CONFIGURATION.format(portal=portal, network=network, user=lean.API_USER, at_once=AT_ONCE))
+    gaps = {"at_once": at_once, "more": more, "poll_every": poll_every}
+    file.write_text(CONFIGURATION.format(portal=portal, network=network, user=lean.API_USER, **gaps))
     return load(file)
 
 
@@ -70,8 +74,7 @@ def engine(folder: Path, url: str, *, wire: Wire = Http, at_once: int = AT_ONCE)
     """The program over those remotes, with its log in a file and its store on the disk."""
     config = configured(folder, url)
     redactor = Redactor(config.secrets())
-    with (folder / "log").open("w", encoding="utf-8") as stream, Store.open(config.store.url) as store:
-        configure("info", "json", stream, redactor)
+    with logged(folder / "log", redactor), Store.open(config.store.url) as store:
         yield engine_of(config, store, redactor, wire=wire, workers=at_once)
 
 
@@ -143,8 +146,8 @@ def _of_order(key: str) -> dict[str, str]:
 # --- both sides -----------------------------------------------------------------------------------------------
 
 
-def bare(url: str, calls: Calls, orders: int) -> float:
-    """The seconds that a loop takes which makes the same calls and reads the answers' bodies, and does nothing else."""
+def bare(url: str, calls: Calls, orders: int) -> Taken:
+    """What a loop takes that makes the same calls and reads the answers' bodies, and does nothing else."""
     local = threading.local()
     here = {"{url}": url}
 
@@ -155,27 +158,30 @@ def bare(url: str, calls: Calls, orders: int) -> float:
             session.trust_env = False
         session.request(call.method, call.url, timeout=20, **call.request).content  # noqa: B018 - it reads the body
 
-    def work(key: str) -> None:
-        for call in calls.each:
-            send(call.about(_of_order(key) | here))
+    def work(written: list[Call]) -> None:
+        for call in written:
+            send(call)
 
-    began = time.perf_counter()
-    for call in calls.first:
-        send(call.about(here))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(work, [str(lean.FIRST + number) for number in range(orders)]))
-    return time.perf_counter() - began
+    keys = [str(lean.FIRST + number) for number in range(orders)]
+    first = [call.about(here) for call in calls.first]
+    each = [[call.about(_of_order(key) | here) for call in calls.each] for key in keys]
+
+    def whole() -> None:
+        work(first)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(work, each))
+
+    return turn(whole)
 
 
-def ours(url: str, orders: int) -> float:
-    """The seconds that a pass of the program takes."""
-    with TemporaryDirectory() as folder, engine(Path(folder), url) as one:
-        began = time.perf_counter()
-        summary = one.run_pass(once=True)
-        seconds = time.perf_counter() - began
+def ours(url: str, orders: int) -> Taken:
+    """What a pass of the program takes."""
+    summaries: list[Summary] = []
+    with on_disk() as folder, engine(Path(folder), url) as one:
+        taken = turn(lambda: summaries.append(one.run_pass(once=True)))
         delivered = len(one.room.store.orders(state="delivered"))
-    assert (summary.ingested, delivered, summary.problems) == (orders, orders, ()), summary
-    return seconds
+    assert (summaries[0].ingested, delivered, summaries[0].problems) == (orders, orders, ()), summaries
+    return taken
 
 
 # --- the figure -----------------------------------------------------------------------------------------------
@@ -184,30 +190,32 @@ def ours(url: str, orders: int) -> float:
 def backlog(latency: float, orders: int, rounds: int) -> Figure:
     """Orders per second, ours against the bare loop's, in turns, each against remotes that have seen nothing yet."""
     calls = seen()
-    took: dict[str, list[float]] = {"ours": [], "bare": []}
-    sides: Mapping[str, Callable[[str], float]] = {
+    sides: Mapping[str, Callable[[str], Taken]] = {
         "ours": lambda url: ours(url, orders),
         "bare": lambda url: bare(url, calls, orders),
     }
-
-    def turn(name: str) -> None:
-        with lean.running(orders, latency) as url:
-            took[name].append(sides[name](url))
-            told = lean.tally(url)
-        assert told["statuses"] == {"delivered": orders}, told
-        assert told["placed"] == orders, told
-        # What is asked once for all may be asked by each thread that is the first to need it.
-        assert 0 <= sum(told["calls"].values()) - len(calls.each) * orders - len(calls.first) < AT_ONCE, told
-
+    took: dict[str, list[Taken]] = {name: [] for name in sides}
     for number in range(rounds):
         for name in sorted(sides, reverse=bool(number % 2)):
-            turn(name)
-    ratio = statistics.median(bare / ours for ours, bare in zip(took["ours"], took["bare"], strict=True))
+            with lean.running(orders, latency) as url:
+                took[name].append(sides[name](url))
+                _check(lean.tally(url), calls, orders)
+    ratio = statistics.median(bare.clock / ours.clock for ours, bare in zip(took["ours"], took["bare"], strict=True))
+    processor = {name: statistics.median(taken.processor for taken in turns) for name, turns in took.items()}
     return Figure(
         name=f"a backlog of {orders} orders at {latency * 1000:g} ms",
         ratio=ratio,
         meaning=f"our orders per second / a bare loop's, {AT_ONCE} at once, {len(calls.each)} calls each",
-        seconds={f"an order, {name}": statistics.median(seconds) / orders for name, seconds in took.items()},
+        seconds={f"an order, {name}": seconds / orders for name, seconds in medians(took).items()}
+        | {f"an order, {name}, of the processor": seconds / orders for name, seconds in processor.items()},
         target=f"at least {LEAST[latency]:g}" if latency in LEAST else "",
         ok=ratio >= LEAST[latency] if latency in LEAST else None,
     )
+
+
+def _check(told: Mapping[str, Any], calls: Calls, orders: int) -> None:
+    """Each order was delivered, by exactly its calls."""
+    assert told["statuses"] == {"delivered": orders}, told
+    assert told["placed"] == orders, told
+    # What is asked once for all may be asked by each thread that is the first to need it.
+    assert 0 <= sum(told["calls"].values()) - len(calls.each) * orders - len(calls.first) < AT_ONCE, told

@@ -59,13 +59,14 @@ def take_turns(works: Mapping[str, Work], rounds: int) -> dict[str, list[Taken]]
     for number in range(rounds + 1):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            turn = _turn(works[name])
+            took = turn(works[name])
             if number:
-                taken[name].append(turn)
+                taken[name].append(took)
     return taken
 
 
-def _turn(work: Work) -> Taken:
+def turn(work: Work) -> Taken:
+    """Does a work once, its garbage being its own."""
     gc.collect()
     clock, processor = time.perf_counter(), time.process_time()
     work()

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from syncer.config import load
 from syncer.engine import Engine
 from syncer.store import Store
-from syncer.telemetry import Redactor, configure
+from syncer.telemetry import Redactor
 from syncer.wiring import engine_of
 from tests.benchmarks import lean
+from tests.benchmarks.disk import on_disk
 from tests.benchmarks.figures import Figure, medians, take_turns
 from tests.benchmarks.filled import fill
 from tests.benchmarks.fresh import ran
+from tests.benchmarks.logs import logged
 from tests.benchmarks.passes import configured
 from tests.benchmarks.portal import ONE_IN
 
@@ -31,8 +32,7 @@ def engine(file: Path) -> Iterator[Engine]:
     """The program as configured, its log beside the configuration."""
     config = load(file)
     redactor = Redactor(config.secrets())
-    with (file.parent / "log").open("a", encoding="utf-8") as stream, Store.open(config.store.url) as store:
-        configure("info", "json", stream, redactor)
+    with logged(file.parent / "log", redactor), Store.open(config.store.url) as store:
         yield engine_of(config, store, redactor)
 
 
@@ -58,7 +58,7 @@ def stored(folder: Path, url: str, orders: int, listed: int) -> Path:
 
 def idle(sizes: Sequence[int] = SIZES, listed: int = 1000, rounds: int = 30, starts: int = 7) -> Iterator[Figure]:
     """The passes of a warm engine, and those of whole processes, largest store against smallest."""
-    with TemporaryDirectory() as name, lean.running(listed, each=ONE_IN) as url:
+    with on_disk() as name, lean.running(listed, each=ONE_IN) as url:
         files = {size: stored(Path(name, str(size)), url, size, listed) for size in sizes}
         yield _warm(files, listed, rounds)
         yield _whole(files, starts)

@@ -16,12 +16,14 @@ from syncer.engine import Engine
 from syncer.remotes.http import Answer, Http, Limits
 from syncer.remotes.xsp import Xsp
 from syncer.store import Store
-from syncer.telemetry import Redactor, configure
+from syncer.telemetry import Redactor
 from syncer.wiring import engine_of
 from tests.benchmarks import lean
 from tests.benchmarks.backlog import configured
+from tests.benchmarks.disk import on_disk
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.fresh import peak, ran
+from tests.benchmarks.logs import logged
 
 MOST_MORE = 1.5
 NOWHERE = "http://127.0.0.1:1"
@@ -54,7 +56,7 @@ def parsed(file: Path, orders: int) -> dict[str, float]:
 def ingested(file: Path, orders: int) -> dict[str, float]:
     """The seconds that a pass takes until all of a listing is stored, and the memory before."""
     ended: list[float] = []
-    with TemporaryDirectory() as folder, _engine(Path(folder), _wire(file.read_bytes()), ended) as one:
+    with on_disk() as folder, _engine(Path(folder), _wire(file.read_bytes()), ended) as one:
         before, began = peak(), time.perf_counter()
         summary = one.run_pass(once=True)
         assert (summary.ingested, summary.problems) == (orders, ()), summary
@@ -72,8 +74,7 @@ def _engine(folder: Path, wire: type[Http], ended: list[float]) -> Iterator[Engi
             ended.extend((time.perf_counter(), peak()))
             one.stop()
 
-    with (folder / "log").open("w", encoding="utf-8") as stream, Store.open(config.store.url, tap=tap) as store:
-        configure("info", "json", stream, redactor)
+    with logged(folder / "log", redactor), Store.open(config.store.url, tap=tap) as store:
         one = engine_of(config, store, redactor, wire=wire)
         yield one
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 API_USER, API_KEY, PASSWORD = "1234", "an-invented-key", "an-invented-password"
-PORTAL, NETWORK, TALLY = "/plain/serviceguide_log", "/onapi/2.4/", "/tally"
+PORTAL, NETWORK = "/plain/serviceguide_log", "/onapi/2.4/"
+TALLY, HIDE, SHOW = "/tally", "/hide", "/show"  # how a benchmark asks, and is answered at once
 SERVICE, FIBER = "3105", "FIBER-250-250"
 FIRST, BEHIND = 770101, 700000  # the first order's number, and how far its customer's is behind
 
+METHODS = frozenset({"api_login", "orders", "order_info", "customer_info", "set_status"})
 HEAD = (
     "<order><id>{id}</id><type>order</type><date>{date}</date><status>{status}</status><service>3105</service>"
     "<xsp>41000</xsp><delivery>asap</delivery><customer>{customer}</customer></order>"
@@ -55,6 +58,8 @@ class Remotes:
         self.customer = {str(number): str(number - BEHIND) for number in numbers}
         self.placed: set[str] = set()
         self.calls: Counter[str] = Counter()
+        self.shown = True
+        self._worked: list[float] = []  # when the first call about an order came, and when the last
         self._day = f"{datetime.now(ZoneInfo('Europe/Stockholm')):%Y-%m-%d} 00:00:00"
 
     def answer(self, method: str, target: str, body: bytes) -> bytes:
@@ -64,20 +69,28 @@ class Remotes:
             asked = dict(parse_qsl(query))
             self.calls[asked["method"]] += 1
             return _xml(asked["method"], self._portal(asked))
-        if path == TALLY:
+        if path in {TALLY, HIDE, SHOW}:
+            self.shown = self.shown if path == TALLY else path == SHOW
             return _json(200, self.tally())
         return self._network(method, path.removeprefix(NETWORK), body)
 
     def tally(self) -> dict[str, Any]:
-        """What was done here, for who compares."""
-        return {"calls": dict(self.calls), "statuses": dict(Counter(self.status.values())), "placed": len(self.placed)}
+        """What was done here, for who compares; `seconds` from the first call about an order to the last."""
+        return {
+            "calls": dict(self.calls),
+            "statuses": dict(Counter(self.status.values())),
+            "placed": len(self.placed),
+            "seconds": self._worked[-1] - self._worked[0] if self._worked else 0.0,
+        }
 
     def _portal(self, asked: dict[str, str]) -> str:
+        if "id" in asked:
+            self._worked[1:] = [time.monotonic()]
         match asked["method"]:
             case "api_login":
                 return LOGIN
             case "orders":
-                return self.listing()
+                return self.listing() if self.shown else ""
             case "order_info":
                 return self._head(asked["id"]) + DATA
             case "customer_info":
@@ -144,7 +157,7 @@ class Connection(asyncio.Protocol):
         self._held = b""
         method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
         answer = self._remotes.answer(method, target, body)
-        if self._latency and target != TALLY:
+        if self._latency and target not in {TALLY, HIDE, SHOW}:
             asyncio.get_running_loop().call_later(self._latency, self._transport.write, answer)
         else:
             self._transport.write(answer)
@@ -175,11 +188,11 @@ def running(orders: int, latency: float = 0.0, each: int = 1) -> Iterator[str]:
             process.communicate("")
 
 
-def tally(url: str) -> dict[str, Any]:
-    """What was done there so far."""
+def tally(url: str, ask: str = TALLY) -> dict[str, Any]:
+    """What was done there so far. `ask` HIDE has the portal list nothing until SHOW."""
     import requests  # the server does without
 
-    found: dict[str, Any] = requests.get(url + TALLY, timeout=20).json()
+    found: dict[str, Any] = requests.get(url + ask, timeout=20).json()
     return found
 
 

@@ -242,6 +242,7 @@ def assert_all_end_well(world: World, *numbers: str, passes: int = 2) -> None:
     if open_intents(world):  # one that may not be asked about yet
         wait_until(lambda: world.once() and not open_intents(world))
     assert_delivered(world, *numbers)
+    assert open_intents(world) == []
     before = len(world.host.calls())
     world.once()
     assert world.writes(before) == []
@@ -255,7 +256,6 @@ def assert_delivered(world: World, *numbers: str) -> None:
         number: (["received", "active", "delivered"], "delivered", None) for number in numbers
     }
     assert {number: world.said(number) for number in numbers} == {number: [] for number in numbers}
-    assert open_intents(world) == []
 
 
 def needs_full_device() -> None:

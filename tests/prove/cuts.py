@@ -18,7 +18,7 @@ from tests.prove.scenarios import Scenario, scenario
 from tests.prove.world import Event, Knife, Snapshot, World, folder_in_memory
 
 LASTING = frozenset({Event.REQUEST_EFFECT, Event.COMMIT_AFTER, Event.COMMAND_AFTER})
-DEEP = 8  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
+DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
 PAIRED = 1  # the orders of a scenario that is cut twice
 
 
@@ -44,6 +44,11 @@ class Whole:
     moments: list[Moment] = field(default_factory=list)
     after: dict[int, Any] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=dict)
+
+    def next_pass(self, step: int) -> int:
+        """The step after the first pass that is over before `step`, or comes then."""
+        steps = self.scenario.steps
+        return next(number for number in range(step, len(steps) + 1) if steps[number - 1].what == "pass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     world.knife = Knife(watch=recorder)
     for number, step in enumerate(chosen.steps):
         play.step(number)
-        if step.what in {"pass", "say"}:
+        if step.what == "pass":
             whole.after[number] = full(play)
     whole.moments, whole.outcome = recorder.moments, play.outcome
     world.knife = Knife()
@@ -174,6 +179,7 @@ def resume(whole: Whole, moment: Moment, world: World, *, deep: bool, again: boo
         run.moments = recorder.moments
     play.step(moment.place.step)
     world.knife = Knife()
+    play.run(until=whole.next_pass(play.place.step))
     run.asked = play.place.asked != moment.place.asked
     if deep or not _caught_up(whole, play):
         run.to_the_end = True

@@ -95,14 +95,16 @@ class Play:
         return sum(entry.event == event for entry in self.world.store.history(order=f"tg:{number}"))
 
     def _ask(self) -> None:
-        """The operator is asked about what is uncertain, and tells the truth."""
+        """The operator is asked about what is uncertain, also where the order is parked for another reason already, and
+        tells the truth.
+        """
         for order in self.world.store.orders(parked=True):
+            loaded = self.world.store.load(order.name)
+            intent = None if loaded is None else loaded[1]
             if order.park is Park.UNCERTAIN:
-                loaded = self.world.store.load(order.name)
-                assert loaded is not None
-                intent = loaded[1]
                 assert intent is not None, f"{order.name} is uncertain about nothing"
                 assert order.name in (order.parked or ""), f"the reason doesn't name the order: {order.parked}"
+            if intent is not None and intent.state is IntentState.UNCERTAIN:
                 self.place = replace(self.place, asked=self.place.asked | {order.external_id})
                 self.world.say(*truth(self.world.outside, order, intent))
 
@@ -191,20 +193,14 @@ def full(play: Play) -> Any:
     """All that the rest of a run follows from, but for when things happened: equal ones go on equally."""
     world = play.world
     now = world.clock()
-    inside = []
-    for order in sorted(world.store.orders(), key=lambda one: one.external_id):
-        loaded = world.store.load(order.name)
-        assert loaded is not None
-        intent = loaded[1]
-        inside.append((_timeless(loaded[0], now), None if intent is None else _bare(intent)))
-    return inside, _outside(world.outside), play.place.numbers
+    orders = sorted(world.store.orders(), key=lambda one: one.external_id)
+    return [_timeless(order, now) for order in orders], _open(world), _outside(world.outside), play.place.numbers
 
 
 def _timeless(order: Order, now: datetime) -> Order:
-    later = None if order.wake_at is None else max(now, order.wake_at.replace(microsecond=0))
     fresh = order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60)
     return order.but(
-        wake_at=later if order.wake_firm else order.wake_at and now,
+        wake_at=_phase(order.wake_at, now, firm=order.wake_firm),
         seen_at=now if fresh else None,
         begun_at=order.begun_at and now,
         ended_at=order.ended_at and now,
@@ -213,14 +209,29 @@ def _timeless(order: Order, now: datetime) -> Order:
     )
 
 
-def _bare(intent: Intent) -> Intent:
-    state = IntentState.UNCERTAIN if intent.state is IntentState.ATTEMPTING else intent.state
-    return replace(intent, state=state, attempts=0, outcome=None, at=None)
+def _phase(wake_at: datetime | None, now: datetime, *, firm: bool) -> datetime | None:
+    """Whether it waits, is due or is put off; and to the second, until when, where that counts."""
+    if wake_at is None or not firm or wake_at <= now:
+        return wake_at and (max(wake_at, now) if firm else now)
+    return wake_at.replace(microsecond=0)
+
+
+def _open(world: World) -> list[tuple[Any, ...]]:
+    """The intents that are not settled, straight from the table; begun or uncertain is the same to a new life."""
+    query = (
+        "SELECT key, kind, target, payload, CASE state WHEN 'attempting' THEN 'uncertain' ELSE state END"
+        " FROM intents WHERE open ORDER BY key"
+    )
+    with world.store._engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
 def _outside(outside: Outside) -> Any:
     networks = [
-        [(order.order_id, order.asked, order.cancelled, order.stages, order.ticks) for order in network.orders.values()]
+        [
+            (order.order_id, order.asked, order.cancelled, tuple(order.stages), order.ticks)
+            for order in network.orders.values()
+        ]
         for network in (outside.nordnet.network, outside.sydnet.network)
     ]
     return outside.ended(), networks, outside.courier.state(), outside.portal.state()

@@ -463,10 +463,10 @@ class World:
         """The program. It is born where it isn't alive."""
         if self._life is None:
             with _warm():
-                store = Store.open(self._url, tap=lambda event: self.knife(event))
-            engine = wiring.engine_of(
-                self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
-            )
+                store = Store.open(self._url, tap=self._tap)
+                engine = wiring.engine_of(
+                    self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
+                )
             self._prepare(engine)
             self._life = engine, store
         return self._life[0]
@@ -476,6 +476,9 @@ class World:
         """The living program's store."""
         engine: Engine = self.engine
         return engine.room.store
+
+    def _tap(self, event: str) -> None:
+        self.knife(event)  # the one that there is by then
 
     def _prepare(self, engine: Any) -> None:
         """What a life takes from the world without being asked to: time, chance, and how a command is run."""
@@ -607,16 +610,24 @@ class World:
 
 @contextmanager
 def _warm() -> Iterator[None]:
-    """Within, a database that was open before is opened with the statements that were compiled then.
-
-    A process that really starts compiles them anew, which takes most of a short run.
+    """Within, a database that was open before is opened with the statements that were compiled then, which takes most
+    of a short life; and nobody keeps a pace, which would need threads.
     """
-    cold = opening.connect
-    opening.connect = _connect
+    library: Any = wire
+    cold, pace = opening.connect, library.Limiter
+    opening.connect, library.Limiter = _connect, _Unhurried
     try:
         yield
     finally:
-        opening.connect = cold
+        opening.connect, library.Limiter = cold, pace
+
+
+class _Unhurried:
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def try_acquire(self, *_: object) -> bool:
+        return True
 
 
 _connect = cache(opening.connect)
