@@ -14,9 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from json import dumps
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
@@ -74,7 +76,7 @@ class CallFact:
 
 
 class Http:
-    """The calls to one remote: a session to each thread, a limit on calls under way, and a deadline on each.
+    """The calls to one remote: connections that are kept, a limit on calls under way, and a deadline on each.
 
     `observe` is told of each call. With `read_only`, a call that isn't safe is a bug, and raised as one.
     """
@@ -90,12 +92,15 @@ class Http:
     ) -> None:
         self.remote = remote
         self.limits = limits
-        self._auth = None if auth is None else (auth[0].encode(), auth[1].encode())
-        self._hidden = [*_basic(auth)]
+        self._hidden = _basic(auth)
         self._passing: list[bytes] = []
         self._observe = observe
         self._read_only = read_only
-        self._local = threading.local()
+        self._headers = dict(requests.utils.default_headers()) | {"User-Agent": "syncer"}
+        if auth is not None:
+            self._headers["Authorization"] = f"Basic {self._hidden[-1].decode()}"
+        # Connections are kept and shared: whoever calls takes the one that was used last.
+        self._adapter = _WatchedAdapter(pool_connections=4, pool_maxsize=limits.parallel, max_retries=0)
         self._places = threading.BoundedSemaphore(limits.parallel)
         self._pace = Limiter(_pace(limits.rate))
 
@@ -179,8 +184,12 @@ class Http:
         return answer, self._refused(operation, answer, safe=safe)
 
     def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
-        response = self._session().request(
-            method, url, timeout=self.limits.timeout, allow_redirects=False, stream=True, **request
+        response = self._adapter.send(
+            self._prepared(method, url, **request),
+            stream=True,
+            timeout=self.limits.timeout,
+            verify=str(self.limits.ca_file) if self.limits.ca_file else True,
+            cert=str(self.limits.client_cert) if self.limits.client_cert else None,
         )
         try:
             body = b"".join(_bounded(response, self.limits.max_answer))
@@ -188,20 +197,31 @@ class Http:
             response.close()
         return Answer(response.status_code, body, {name.lower(): text for name, text in response.headers.items()})
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            session.trust_env = False  # no ~/.netrc in place of our credentials, no proxy from the environment
-            session.auth = self._auth  # type: ignore[assignment] # bytes, so that it goes out as UTF-8
-            session.headers["User-Agent"] = "syncer"
-            session.verify = str(self.limits.ca_file) if self.limits.ca_file else True
-            session.cert = str(self.limits.client_cert) if self.limits.client_cert else None
-            adapter = _WatchedAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
-            self._local.session = session
-        return session
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.PreparedRequest:
+        """The request, without what a session adds: no ~/.netrc, no proxy of the environment, no cookies.
+
+        A session's own preparing costs more than the rest of a call.
+        """
+        made = requests.PreparedRequest()
+        made.method, made.url = method, _address(url)
+        if params:
+            made.url += ("&" if "?" in made.url else "?") + urlencode(params)
+        made.headers = requests.structures.CaseInsensitiveDict(self._headers | dict(headers or {}))
+        made.body = _body(data, json)
+        if made.body is not None:
+            made.headers["Content-Type"] = JSON if data is None else FORM
+        if made.body is not None or method not in {"GET", "HEAD"}:
+            made.headers["Content-Length"] = str(len(made.body or b""))
+        return made
 
     # --- what a failure is ------------------------------------------------------------------------------------
 
@@ -230,13 +250,20 @@ class Http:
         return Uncertain(self.remote, operation, f"HTTP {status}")
 
 
-class _Session(requests.Session):
-    """One that looks at no redirect. Even where none is to be followed, requests parses where it leads, which a hostile
-    address breaks, and reads the whole of its body, which nothing bounds.
-    """
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the base's signature
-        return None
+
+@lru_cache(maxsize=256)
+def _address(url: str) -> str:
+    """A URL as it goes out, its odd characters quoted; raises requests' own errors for one that is none."""
+    prepared = requests.Request("GET", url).prepare().url
+    return "" if prepared is None else prepared.partition("#")[0]
+
+
+def _body(data: Mapping[str, str] | None, json: Any) -> bytes | None:
+    if data is not None:
+        return urlencode(data).encode()
+    return None if json is None else dumps(json, allow_nan=False).encode()
 
 
 def _basic(auth: tuple[str, str] | None) -> list[bytes]:
