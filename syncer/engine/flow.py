@@ -4,6 +4,7 @@ An order whose next call finds its remote full waits in that remote's queue, and
 slow remote can't hold the others' orders up.
 """
 
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -13,27 +14,36 @@ from typing import Any
 
 from syncer.engine.steps import Step, Walk
 
-Refill = Callable[[], list[Walk]]
+QUEUE = 2  # orders that wait at a remote, for each call that it takes at once
+Refill = Callable[[frozenset[str]], list[Walk]]
 
 
 class Flow:
     """Works on what `refill` gives until it gives nothing more.
 
+    `refill` is asked for orders whose next step is about none of the remotes that it is given, which are full.
     `parallel` is how many calls each remote takes at once; one that isn't named takes any number. `done` is told of
-    each order that has come as far as it goes now.
+    each order that has come as far as it goes now, `left` of each that finds its remote's queue too long to wait.
     """
 
-    def __init__(self, refill: Refill, parallel: Mapping[str, int], done: Callable[[Walk], None]) -> None:
+    def __init__(
+        self,
+        refill: Refill,
+        parallel: Mapping[str, int],
+        done: Callable[[Walk], None],
+        left: Callable[[Walk], None],
+    ) -> None:
         self._refill = refill
         self._parallel = parallel
         self._done = done
+        self._left = left
         self._changed = threading.Condition()
         self._ready: deque[Walk] = deque()
         self._waiting: dict[str, deque[Walk]] = {}
         self._busy: Counter[str] = Counter()
         self._under_way = 0
         self._refilling = False
-        self._dry = False
+        self._dry: frozenset[str] | None = None  # nothing more is due, but for these remotes, which were full
         self._failure: BaseException | None = None
 
     def run(self, pool: ThreadPoolExecutor, workers: int) -> None:
@@ -71,22 +81,27 @@ class Flow:
             self._fill()
 
     def _may_refill(self) -> bool:
-        return not self._refilling and not self._dry
+        return not self._refilling and self._dry is None
 
     def _over(self) -> bool:
         idle = not self._ready and not self._under_way and not any(self._waiting.values())
-        return self._failure is not None or (idle and self._dry and not self._refilling)
+        return self._failure is not None or (idle and not self._dry and self._dry is not None and not self._refilling)
 
     def _fill(self) -> None:
+        with self._changed:
+            full = frozenset(remote for remote, calls in self._busy.items() if calls >= self._most(remote))
         more: list[Walk] = []
         try:
-            more = self._refill()
+            more = self._refill(full)
         finally:
             with self._changed:
                 self._refilling = False
                 self._ready.extend(more)
-                self._dry = not more
+                self._dry = None if more else full
                 self._changed.notify_all()
+
+    def _most(self, remote: str) -> int:
+        return self._parallel.get(remote, sys.maxsize)
 
     # --- one order --------------------------------------------------------------------------------------------
 
@@ -100,6 +115,7 @@ class Flow:
                 if step.remote is not None and not self._enter(walk, step.remote):
                     return
                 self._step(walk, step)
+            self._leave(walk)
             self._done(walk)
         except BaseException:
             self._leave(walk)
@@ -107,7 +123,8 @@ class Flow:
         finally:
             with self._changed:
                 self._under_way -= 1
-                self._changed.notify_all()
+                if self._over():
+                    self._changed.notify_all()
 
     def _step(self, walk: Walk, step: Step) -> None:
         """Takes one step, and leaves its remote unless the next one goes there too."""
@@ -120,15 +137,21 @@ class Flow:
                 walk.place = walk.keeps
 
     def _enter(self, walk: Walk, remote: str) -> bool:
-        """Takes a place at a remote, or has the order wait for one."""
+        """Takes a place at a remote, or has the order wait for one, or leaves it for later."""
         if walk.place == remote:
             return True
         with self._changed:
             if self._has_place(remote):
                 walk.place = remote
                 return True
-            self._waiting.setdefault(remote, deque()).append(walk)
-            return False
+            queue = self._waiting.setdefault(remote, deque())
+            waits = len(queue) < QUEUE * self._most(remote)
+            if waits:
+                queue.append(walk)
+        if not waits:
+            walk.leave()
+            self._left(walk)
+        return False
 
     def _reserve(self, remote: str) -> bool:
         """Takes a place at a remote, if it has one now."""
@@ -136,7 +159,7 @@ class Flow:
             return self._has_place(remote)
 
     def _has_place(self, remote: str) -> bool:
-        if self._busy[remote] >= self._parallel.get(remote, self._busy[remote] + 1):
+        if self._busy[remote] >= self._most(remote):
             return False
         self._busy[remote] += 1
         return True
@@ -151,6 +174,8 @@ class Flow:
                 following = self._waiting[remote].popleft()
                 following.place = remote
                 self._ready.appendleft(following)
-                self._changed.notify_all()
             else:
                 self._busy[remote] -= 1
+                if self._dry:
+                    self._dry = None
+            self._changed.notify()

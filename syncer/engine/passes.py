@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +23,6 @@ from syncer.telemetry import log
 LINGER = 30.0  # seconds that one pass waits for a call of unknown outcome to become one that can be asked about
 MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
 POLLING = "polling"  # what one worker does for all that share a database
-PORTION = 64  # orders that are taken in hand at once
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
 
 
@@ -229,19 +228,21 @@ class Engine:
 
     def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], *, once: bool) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
-        claims = _Claims(self.room, tally, rounds, once=once)
-        progress = self._progress
+        claims = _Claims(self.room, tally, rounds, portion=self._workers, once=once)
 
-        def refill() -> list[Walk]:
-            more = [] if self.stopped else claims.more()
+        def refill(full: frozenset[str]) -> list[Walk]:
+            more = [] if self.stopped else claims.more(full)
             return [Walk(self.room, rules, tally, held, lambda: self.stopped) for held in more]
 
         def done(walk: Walk) -> None:
-            claims.done.append(walk.held.id)
-            progress.say("working", len(claims.done), claims.had)
+            claims.give_back(walk.held.id)
+            self._progress.say("working", claims.over, claims.had)
+
+        def left(walk: Walk) -> None:
+            claims.give_back(walk.held.id, again=True)
 
         try:
-            Flow(refill, self.room.parallel, done).run(self._pool, self._workers)
+            Flow(refill, self.room.parallel, done, left).run(self._pool, self._workers)
         finally:
             claims.end()
         return claims.had > 0
@@ -285,52 +286,71 @@ class Engine:
 
 
 class _Claims:
-    """The orders that are due, a portion at a time, each once in a round; `had` counts them, `done` were worked on."""
+    """The orders that are due, a portion at a time, each once in a round; `had` counts them, `over` those worked on."""
 
-    def __init__(self, room: Room, tally: Tally, rounds: Counter[int], *, once: bool) -> None:
+    def __init__(self, room: Room, tally: Tally, rounds: Counter[int], *, portion: int, once: bool) -> None:
         self.had = 0
-        self.done: list[int] = []
+        self.over = 0
         self._room = room
         self._tally = tally
         self._rounds = rounds
+        self._portion = portion
         self._once = once
-        self._seen: set[int] = set()
-        self._after: tuple[datetime, int] | None = None
-        self._given_back = 0
+        self._lock = threading.Lock()
+        self._had: set[int] = set()
+        self._in_hand: set[int] = set()
+        self._to_give: list[int] = []
 
-    def more(self) -> list[InHand]:
-        """The next portion; empty at the end."""
+    def more(self, full: Collection[str]) -> list[InHand]:
+        """The next portion, without orders whose next step is about one of these remotes; empty at the end."""
+        self._let_go()
+        after: tuple[datetime, int] | None = None
         while True:
-            self._give_back()
             now = self._room.now()
-            closed = self._room.health.closed(now)
-            found = self._room.store.claim(now, limit=PORTION, once=self._once, without=closed, after=self._after)
-            if not found:
-                return []
+            without = {*full, *self._room.health.closed(now)}
+            limit = self._portion + len(self._in_hand)  # those in hand are found again, since they are due still
+            found = self._room.store.claim(now, limit=limit, once=self._once, without=without, after=after)
             wanted = [one for one in found if self._wants(one)]
-            if wanted:
-                self.had += len(wanted)
+            if wanted or not found:
                 return wanted
+            last = found[-1]
+            if isinstance(last, InHand) and last.order.wake_at is not None:  # one that is spoilt is put off by now
+                after = (last.order.wake_at, last.id)
 
     def _wants(self, one: InHand | Spoilt) -> TypeGuard[InHand]:
         if isinstance(one, Spoilt):
             left_alone(self._room, self._tally, one)
             return False
-        if one.order.wake_at is not None:
-            self._after = (one.order.wake_at, one.id)
-        new = one.id not in self._seen and one.order.name not in self._tally.blocked
-        self._seen.add(one.id)
-        self._rounds[one.id] += new
-        return new and self._rounds[one.id] <= MOST_ROUNDS
+        with self._lock:
+            if one.id in self._had or one.order.name in self._tally.blocked or self._rounds[one.id] >= MOST_ROUNDS:
+                if one.id not in self._in_hand:
+                    self._to_give.append(one.id)
+                return False
+            self.had += 1
+            self._rounds[one.id] += 1
+            self._had.add(one.id)
+            self._in_hand.add(one.id)
+        return True
 
-    def _give_back(self) -> None:
-        over = self.done[self._given_back :]
-        self._given_back += len(over)
+    def give_back(self, row: int, *, again: bool = False) -> None:
+        """An order is out of hand; `again`: it is to be had once more, for it could not be worked on."""
+        with self._lock:
+            self._in_hand.discard(row)
+            self._to_give.append(row)
+            self.over += not again
+            if again:
+                self.had -= 1
+                self._rounds[row] -= 1
+                self._had.discard(row)
+
+    def _let_go(self) -> None:
+        with self._lock:
+            over, self._to_give = self._to_give, []
         self._room.store.let_go(over)
 
     def end(self) -> None:
         """Gives back all that was had."""
-        self._room.store.let_go(self._seen)
+        self._room.store.let_go([*self._in_hand, *self._to_give])
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Future[Any]:

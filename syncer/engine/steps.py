@@ -132,6 +132,11 @@ class Walk:
             self._end()
         return step
 
+    def leave(self) -> None:
+        """Goes no further now, though something could be done."""
+        self._going = False
+        self._end()
+
     def take(self, step: Step) -> None:
         """Takes the step that comes next."""
         with self._edge():
