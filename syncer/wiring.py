@@ -6,7 +6,7 @@ A sixth system needs an adapter and a line in here.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from syncer import config as conf
 from syncer.engine import Engine, Follower, Health, Progress, Rehearsal, Room, Sink, Source
@@ -21,6 +21,7 @@ from syncer.telemetry import Redactor, log
 
 Clock = Callable[[], datetime]
 Wire = Callable[..., Http]
+LEASE = 10.0  # seconds that a worker's orders stay its own after its death, besides the time for two calls
 MANY = 64  # workers at most; a person takes any number of orders at once
 
 
@@ -127,6 +128,12 @@ def _add_on_api(made: Remotes, name: str, network: conf.OnApi, now: Clock, *, re
     made.checks[name] = adapter.check
 
 
+def _longest(remote: object) -> float:
+    """The seconds that one call may take."""
+    timeout: timedelta = getattr(remote, "timeout", timedelta())
+    return timeout.total_seconds()
+
+
 def _limits(remote: conf.HttpRemote) -> Limits:
     return Limits(
         timeout=remote.timeout.total_seconds(),
@@ -180,6 +187,7 @@ def engine_of(
     if rehearse is not None:
         sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}
     every = {name: remote.poll_every for name, remote in config.remotes.items() if hasattr(remote, "poll_every")}
+    store.leases.seconds = LEASE + 2 * max((_longest(remote) for remote in config.remotes.values()), default=0.0)
     parallel = {name: getattr(remote, "parallel", MANY) for name, remote in config.remotes.items()}
     room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now, parallel)
     workers = workers or min(MANY, sum(number for number in parallel.values() if number < MANY) or 1)

@@ -283,7 +283,7 @@ class Walk:
         if not self._once((intent.key, Act.SEND)):
             return self._later(AGAIN)
         if not self._begun:
-            begun = self._room.store.begin(order.name, intent.key, self._room.now(), self.held)
+            begun = self._room.store.begin(order.name, intent, self._room.now(), self.held)
             if begun is None:  # somebody has changed the order meanwhile
                 return self._room.store.hold(self.name)
             self.held = begun

@@ -165,13 +165,12 @@ def moving(
     return think
 
 
-def beginning(key: str, now: datetime) -> Thought:
-    """Begins an intent that is planned, or nothing where it isn't any more."""
-    begin = moving(key, IntentState.ATTEMPTING, now)
+def beginning(intent: Intent, now: datetime) -> Thought:
+    """Begins an intent that is planned; nothing where that is no longer what is planned."""
+    begin = moving(intent.key, IntentState.ATTEMPTING, now)
 
     def think(held: InHand) -> Change | None:
-        intent = held.intent
-        planned = intent is not None and intent.key == key and intent.state is IntentState.PLANNED
+        planned = intent.state is IntentState.PLANNED and held.intent == intent
         return begin(held) if planned else None
 
     return think

@@ -256,9 +256,9 @@ class Store(Reading):
         assert change is not None
         return change.applied
 
-    def begin(self, name: str, key: str, now: datetime, held: InHand | None = None) -> InHand | None:
-        """Writes down that an intent's call is made now; None, and it must not be made, where it is not planned."""
-        change = self._put(name, changes.beginning(key, now), held)
+    def begin(self, name: str, intent: Intent, now: datetime, held: InHand | None = None) -> InHand | None:
+        """Writes down that an intent's call is made now; None, and it must not be made, where it isn't planned now."""
+        change = self._put(name, changes.beginning(intent, now), held)
         return None if change is None else change.after
 
     def mark(
