@@ -100,6 +100,13 @@ class Server:
         """Ends the server at once, as a power cut would but for what the disk itself would lose."""
         self._end(signal.SIGQUIT)
 
+    def restart(self, settings: dict[str, str] | None = None) -> None:
+        """Stops and starts it, with other settings where some are given."""
+        self.stop()
+        if settings is not None:
+            self._settings = {"timezone": ZONE} | settings
+        self.start()
+
     def log(self) -> str:
         """What the server has written."""
         file = self.folder / "log"

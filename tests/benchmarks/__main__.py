@@ -18,6 +18,7 @@ from tests.benchmarks.idle import idle
 from tests.benchmarks.ingest import ingest
 from tests.benchmarks.passes import unchanged
 from tests.benchmarks.starts import help_at_once, nothing_to_do
+from tests.benchmarks.workers import workers
 
 WRITTEN = Path("bench.json")
 
@@ -52,6 +53,10 @@ def _starts(*, quick: bool) -> Iterator[Figure]:
         yield nothing_to_do(Path(folder), rounds)
 
 
+def _workers(*, quick: bool) -> Iterator[Figure]:
+    yield from workers((1, 2), 4, 1) if quick else workers((1, 2, 4), 200, 2)
+
+
 BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "backlog": _backlog,
     "bookkeeping": _bookkeeping,
@@ -59,6 +64,7 @@ BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "ingest": _ingest,
     "passes": _passes,
     "starts": _starts,
+    "workers": _workers,
 }
 
 

@@ -37,7 +37,7 @@ url = "{portal}"
 api_user = {user}
 api_key = {{ file = "xsp.secret" }}
 poll_every = "{poll_every}"
-parallel = {at_once}
+parallel = {parallel}
 rate = 1000
 max_answer = "64MB"
 
@@ -46,7 +46,7 @@ kind = "on_api"
 url = "{network}"
 username = "sp"
 password = {{ file = "network.secret" }}
-parallel = {at_once}
+parallel = {parallel}
 rate = 1000
 
 [[routes]]
@@ -57,22 +57,24 @@ service = "FIBER-250-250"
 """
 
 
-def configured(folder: Path, url: str, *, at_once: int = AT_ONCE, more: str = "", poll_every: str = "2m") -> Config:
+def configured(folder: Path, url: str, *, parallel: int = AT_ONCE, more: str = "", poll_every: str = "2m") -> Config:
     """A configuration for those remotes, with its store in the folder unless `more` has another."""
     for name, text in {"xsp.secret": lean.API_KEY, "network.secret": lean.PASSWORD}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
     file = folder / "syncer.toml"
     portal, network = url + lean.PORTAL, url + lean.NETWORK
-    gaps = {"at_once": at_once, "more": more, "poll_every": poll_every}
+    gaps = {"parallel": parallel, "more": more, "poll_every": poll_every}
     file.write_text(CONFIGURATION.format(portal=portal, network=network, user=lean.API_USER, **gaps))
     return load(file)
 
 
 @contextmanager
-def engine(folder: Path, url: str, *, wire: Wire = Http, at_once: int = AT_ONCE) -> Iterator[Engine]:
-    """The program over those remotes, with its log in a file and its store on the disk."""
-    config = configured(folder, url)
+def engine(
+    folder: Path, url: str, *, wire: Wire = Http, at_once: int = AT_ONCE, parallel: int = AT_ONCE
+) -> Iterator[Engine]:
+    """The program over those remotes, of which each takes `parallel` calls, with its store and its log on the disk."""
+    config = configured(folder, url, parallel=parallel)
     redactor = Redactor(config.secrets())
     with logged(folder / "log", redactor), Store.open(config.store.url) as store:
         yield engine_of(config, store, redactor, wire=wire, workers=at_once)

@@ -77,7 +77,7 @@ class Network:
 
 
 @contextmanager
-def engine(folder: Path, orders: int, steps: Counter[str]) -> Iterator[Engine]:
+def engine(folder: Path, orders: int, steps: Counter[str], *, parallel: int = backlog.AT_ONCE) -> Iterator[Engine]:
     """The program, wired as ever, but to remotes in memory."""
     portal, network = Portal(orders, steps), Network(steps)
     remotes: Any = wiring.Remotes()
@@ -85,7 +85,7 @@ def engine(folder: Path, orders: int, steps: Counter[str]) -> Iterator[Engine]:
     remotes.sinks["network"] = remotes.followers["network"] = network
     with (
         patch.object(wiring, "remotes_of", lambda *_, **__: remotes),
-        backlog.engine(folder, "http://127.0.0.1:1") as one,
+        backlog.engine(folder, "http://127.0.0.1:1", parallel=parallel) as one,
     ):
         yield one
 

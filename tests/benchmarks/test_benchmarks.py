@@ -23,7 +23,10 @@ from tests.benchmarks.fresh import peak
 from tests.benchmarks.idle import engine, nothing_new
 from tests.benchmarks.ingest import ingested, written
 from tests.benchmarks.passes import _left, configured, unchanged
+from tests.postgres import NotInstalled, postgres_fixture
 from tests.ring.harness import World
+
+__all__ = ["postgres_fixture"]
 
 HEAVY = {"sqlmodel", "sqlalchemy", "alembic", "requests", "pydantic", "rich"}
 LOADED = """
@@ -56,6 +59,7 @@ MEASURED = {
     "ingest": {"ingest of one listing of 50 orders": {"ingest", "parse"}},
     "passes": {"a pass over 12 unchanged orders": {"pass", "call", "parsing", "own", "own, of the processor"}},
     "starts": {"syncer --help": {"--help", "nothing"}, "syncer --once, nothing to do": {"--once", "imports"}},
+    "workers": {"2 workers on PostgreSQL at 50 ms": {"an order, 1 worker", "an order, 2 workers"}},
 }
 
 
@@ -69,8 +73,25 @@ def test_every_benchmark_is_tried_here() -> None:
 
 
 @pytest.mark.usefixtures("_no_dbos")
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", [name for name in MEASURED if name != "workers"])
 def test_each_benchmark_runs_and_says_what_it_measured(name: str) -> None:
+    _assert_it_measures(name)
+
+
+@pytest.mark.usefixtures("postgres")
+def test_workers_are_measured_where_there_is_postgresql() -> None:
+    _assert_it_measures("workers")
+
+
+def test_without_postgresql_the_figure_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise NotInstalled("install it")
+
+    monkeypatch.setattr("tests.benchmarks.workers.programs", missing)
+    assert [(figure.ratio, figure.meaning) for figure in figures(["workers"])] == [(None, "install it")]
+
+
+def _assert_it_measures(name: str) -> None:
     found = list(figures([name], quick=True))
     assert {figure.name: set(figure.seconds) for figure in found} == MEASURED[name]
     assert all(figure.ratio is None or figure.ratio > 0 for figure in found)

@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import parse_qs, urlsplit
@@ -38,6 +39,7 @@ from tests.prove.checker import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
 DBOS_PYTHON = ROOT / ".venv-dbos" / "bin" / "python"
+PINS = "requirements-dbos.txt"
 KEY, PASSWORD = "påhittad nyckel", "hemligt-lösen-å"
 FIBER = "FIBER-250-250"
 SERVICES = {"deliver": "3105", "refuse": "3105", "parcel": "3300", "unrouted": "77"}
@@ -232,7 +234,7 @@ class Program:
     """A program to be killed: how it is started in a folder, as a service and (perhaps) for one pass, and who helps it.
 
     `prepare` writes what it needs into the folder. `help_on` is a person's part: what the program can't know, it is
-    told. `look_again` is the pass after the last, which must change nothing.
+    told. `look_again` is the pass after the last, which must change nothing. One that is not `ours` is measured only.
     """
 
     name: str
@@ -241,6 +243,7 @@ class Program:
     prepare: Callable[["World"], None]
     help_on: Callable[["World"], None] = lambda _: None
     look_again: Callable[["World"], None] = lambda _: None
+    ours: bool = True
 
 
 def _command(world: "World") -> list[str]:
@@ -287,9 +290,8 @@ def _prepare_dbos(world: "World") -> None:
 
 _SYNCER = (sys.executable, "-m", "syncer", "--config", "syncer.toml")
 SYNCER = Program("syncer", (*_SYNCER, "run"), (*_SYNCER, "--once"), _prepare_syncer, _resolve, _pass_more)
-DBOS = Program(
-    "dbos", (str(DBOS_PYTHON), str(Path(__file__).with_name("dbos_ring.py")), "dbos.json"), None, _prepare_dbos
-)
+_DBOS = (str(DBOS_PYTHON), str(Path(__file__).with_name("dbos_ring.py")), "dbos.json")
+DBOS = Program("dbos", _DBOS, None, _prepare_dbos, ours=False)
 PROGRAMS = {program.name: program for program in (SYNCER, DBOS)}
 
 # --- one world ------------------------------------------------------------------------------------------------
@@ -548,7 +550,7 @@ def run_world(
                 break
             world.live()
         outcome = world.outcome(restless=world.finish())
-    if outcome.ok:
+    if outcome.ok or not program.ours:
         shutil.rmtree(folder)
         return outcome
     return replace(outcome, kept=folder)
@@ -584,7 +586,7 @@ def prove(
     kills: int = 1000, seed: int = 1, processes: int = 4, program: Program = SYNCER, *, world_of: int = WORLD_OF,
     faults: bool = True, span: float | None = None, say: Callable[[str], object] = lambda _: None,
 ) -> Proof:  # fmt: skip
-    """So many kills, in worlds of `world_of` each, `processes` worlds at once. What fails is kept, and said."""
+    """So many kills, in worlds of `world_of` each, `processes` worlds at once. Each is said; what failed is kept."""
     began = time.monotonic()
     span = span or working_life(program, seed)
     stop = threading.Event()
@@ -592,8 +594,7 @@ def prove(
 
     def one(number: int) -> Outcome:
         outcome = run_world(program, shares[number], seed + number, span, faults=faults, stop=stop)
-        if outcome.kept:
-            say(_complaint(outcome, program, span, faults=faults))
+        say(_word_on(outcome, program, span, faults=faults))
         return outcome
 
     with ThreadPoolExecutor(processes) as pool:
@@ -622,13 +623,16 @@ def working_life(program: Program, seed: int = 1, orders: int = 12) -> float:
         return (moments[-1] - moments[0]).total_seconds()
 
 
-def _complaint(outcome: Outcome, program: Program, span: float, *, faults: bool) -> str:
+def _word_on(outcome: Outcome, program: Program, span: float, *, faults: bool) -> str:
     counts = {kind: count for kind, count in outcome.verdict.counts.items() if count and kind != "orders"}
+    found = f"{counts or 'all well'}{', wrote after all was done' if outcome.restless else ''}"
+    word = f"{program.name} {outcome.seed}: {outcome.kills} kills, {len(outcome.verdict.orders)} orders: {found}"
+    if outcome.kept is None:
+        return word
     drawn = f"--kills {outcome.kills} --seed {outcome.seed} --span {span:.2f}{'' if faults else ' --no-faults'}"
-    lines = [f"world {outcome.seed}: {counts or ''}{' wrote after all was done' if outcome.restless else ''}"]
-    lines += [f"  {text}" for text in outcome.verdict.wrong[:5]]
-    again = f"python -m tests.prove.kills --program {program.name} {drawn}"
-    return "\n".join([*lines, f"  kept: {outcome.kept}", f"  again: {again}"])
+    wrong = [f"  {text}" for text in outcome.verdict.wrong[:5]]
+    again = f"  again: python -m tests.prove.kills --program {program.name} {drawn}"
+    return "\n".join([word, *wrong, f"  kept: {outcome.kept}", again])
 
 
 COLUMNS: Mapping[str, str] = {
@@ -674,6 +678,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=4, help="worlds at once")
     parser.add_argument("--program", choices=[*PROGRAMS, "both"], default="syncer")
+    parser.add_argument("--dbos-kills", type=int, help="DBOS's share, with both; a quarter where not given")
     parser.add_argument("--span", type=float, help="seconds over which the kills are spread; measured where not given")
     parser.add_argument("--no-faults", action="store_true", help="kills alone")
     arguments = parser.parse_args()
@@ -681,15 +686,20 @@ def main() -> int:
         return serve(arguments.folder, arguments.seed, arguments.hold)
     signal.signal(signal.SIGTERM, _leave)
     chosen = list(PROGRAMS.values()) if arguments.program == "both" else [PROGRAMS[arguments.program]]
-    proofs = [
-        prove(
-            arguments.kills, arguments.seed, arguments.processes, program,
-            faults=not arguments.no_faults, span=arguments.span, say=print,
-        )
-        for program in chosen
-    ]  # fmt: skip
+    if DBOS in chosen and not DBOS_PYTHON.exists():
+        parser.error(f"DBOS is not installed: make a .venv-dbos, and in it pip install --require-hashes -r {PINS}")
+    proofs = [_proof(program, arguments) for program in chosen]
     print(table(proofs))
-    return 0 if all(proof.ok for proof in proofs if proof.program == SYNCER.name) else 1
+    return 0 if all(proof.ok for proof in proofs if PROGRAMS[proof.program].ours) else 1
+
+
+def _proof(program: Program, arguments: argparse.Namespace) -> Proof:
+    share = arguments.dbos_kills or max(1, arguments.kills // 4)
+    kills = share if program is DBOS and arguments.program == "both" else arguments.kills
+    return prove(
+        kills, arguments.seed, arguments.processes, program,
+        faults=not arguments.no_faults, span=arguments.span, say=partial(print, flush=True),
+    )  # fmt: skip
 
 
 def _leave(number: int, _frame: object) -> NoReturn:

@@ -86,7 +86,6 @@ def test_sixty_kills_lose_nothing_and_double_nothing(capsys: pytest.CaptureFixtu
     with capsys.disabled():
         print(f"\n{table([proof])}")
     assert proof.ok, "\n".join(said)
-    assert said == []
     counts = proof.counts
     assert (counts["kills"], counts["orders"] > 60) == (60, True)
     assert counts["middle"] > 0, "no kill came in the middle of anything"
