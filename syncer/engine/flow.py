@@ -97,7 +97,8 @@ class Flow:
             with self._changed:
                 self._refilling = False
                 self._ready.extend(more)
-                self._dry = None if more else full
+                freed = any(self._busy[remote] < self._most(remote) for remote in full)  # while it was looked
+                self._dry = None if more or freed else full
                 self._changed.notify_all()
 
     def _most(self, remote: str) -> int:

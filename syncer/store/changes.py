@@ -277,14 +277,9 @@ def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None
     tx.execute(_upsert(tx.dialect.name, table, tuple(rows[0])), list(rows))
 
 
-def into(dialect: str, table: Table) -> Any:
-    """An insert that may say what to do where a row is there already."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
-
-
 @cache
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Executable:
-    new = into(dialect, table)
+    new = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     key = [column.name for column in table.primary_key]
     rest = {name: new.excluded[name] for name in columns if name not in key}
     given = new.values({name: bindparam(name) for name in columns})

@@ -5,29 +5,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
-    Executable,
     String,
     Table,
+    TextClause,
     any_,
     bindparam,
     cast,
     func,
-    literal,
     select,
+    text,
     update,
 )
-from sqlalchemy import insert as plainly
 
 from syncer.orders import Broken, Cursor, Listed, Order, Park
-from syncer.store.changes import into, raw_columns, upsert
-from syncer.store.rows import CURSORS, DETAILS, HISTORY, ORDERS, RAW, facts_of
+from syncer.store.changes import raw_columns, upsert
+from syncer.store.rows import CURSORS, HISTORY, ORDERS, RAW, facts_of
+from syncer.store.tables import plain_json
 
 CHUNK = 1000  # rows to a statement
 Known = Mapping[str, tuple[str | None, str | None, str | None]]
@@ -95,62 +95,63 @@ _CHANGED = (
         rev=ORDERS.c.rev + 1,
     )
 )
-_STORY = plainly(HISTORY).from_select(
-    ["order_id", "at", "event", "text"],
-    select(
-        ORDERS.c.id,
-        bindparam("b_at", type_=HISTORY.c.at.type),
-        bindparam("b_event", type_=HISTORY.c.event.type),
-        bindparam("b_text", type_=HISTORY.c.text.type),
-    ).where(*_ONE),
-)
+
+
+# One JSON text holds a chunk's rows, [[id, ...], ...], so that each table is filled by one statement: with parameters
+# for each row, most of the time goes into handing them over.
+def _rows(dialect: str) -> str:
+    return "json_each(:rows) AS r" if dialect == "sqlite" else "json_array_elements(CAST(:rows AS json)) AS r(value)"
 
 
 @cache
-def _described(dialect: str) -> Executable:
-    details = select(ORDERS.c.id, bindparam("b_details", type_=DETAILS.c.details.type)).where(*_ONE)
-    made: Executable = into(dialect, DETAILS).from_select(["order_id", "details"], details).on_conflict_do_nothing()
-    return made
+def _insertion(dialect: str, own: tuple[str, ...], same: tuple[str, ...]) -> TextClause:
+    """Orders: `own` facts are in the rows, in this order and after the id, the `same` ones are parameters."""
+    columns = ", ".join(("external_id", *own, *same))
+    values = [*(f"r.value ->> {at}" for at in range(len(own) + 1)), *(f":{name}" for name in same)]
+    query = f"INSERT INTO orders ({columns}) SELECT {', '.join(values)} FROM {_rows(dialect)} WHERE true"  # noqa: S608 - our own names
+    made = text(f"{query} ON CONFLICT (portal, external_id) DO NOTHING")  # another worker may have listed them
+    return made.bindparams(*(bindparam(name, type_=ORDERS.c[name].type) for name in same))
+
+
+@cache
+def _beside(dialect: str, table: str, columns: str, values: str) -> TextClause:
+    """Rows of another table for the orders of a chunk."""
+    mine = "JOIN orders ON orders.portal = :portal AND orders.external_id = r.value ->> 0"
+    query = f"INSERT INTO {table} (order_id, {columns}) SELECT orders.id, {values} FROM {_rows(dialect)} {mine}"  # noqa: S608
+    return text(f"{query} WHERE true")
 
 
 def insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
     """Takes down orders that were never listed before; they are due to be read."""
     same = facts_of(Order(portal, "", wake_at=now, created_at=now, updated_at=now)) | {"needs": portal}
-    own = ("external_id", "service", "fingerprint", "listed_status")
-    values = {name: value for name, value in same.items() if name not in own}
-    _insert(
-        tx,
-        values,
-        [
-            {
-                "external_id": row.external_id,
-                "service": row.service,
-                "fingerprint": row.fingerprint,
-                "listed_status": row.status,
-            }
-            for row in rows
-        ],
-    )
-    _describe(tx, portal, {row.external_id: {"head": dict(row.head)} for row in rows})
-    _tell(tx, portal, [row.external_id for row in rows], now, "order.listed", "the portal listed it")
+    listed = sorted(
+        [row.external_id, row.service, row.fingerprint, row.status, {"head": dict(row.head)}] for row in rows
+    )  # in one order for all workers
+    _insert(tx, ("service", "fingerprint", "listed_status"), same, listed)
+    _tell(tx, portal, listed, now, "order.listed", "the portal listed it")
 
 
-def _insert(tx: Connection, same: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Orders of which most facts are the same: those go into the statement once, as literals."""
-    constants = {name: literal(value, ORDERS.c[name].type) for name, value in same.items()}
-    values = {**constants, **{name: bindparam(name) for name in rows[0]}}
-    new = into(tx.dialect.name, ORDERS).values(values).on_conflict_do_nothing()  # another worker may have listed them
-    tx.execute(new, sorted(rows, key=itemgetter("external_id")))  # in one order for all workers
+def _insert(tx: Connection, own: tuple[str, ...], same: dict[str, Any], rows: list[list[Any]]) -> None:
+    """Orders of which most facts are the `same`; the last thing in each row are its details."""
+    same = {name: value for name, value in same.items() if name not in {"external_id", *own}}
+    written = plain_json(rows)
+    dialect = tx.dialect.name
+    tx.execute(_insertion(dialect, own, tuple(same)), {**same, "rows": written})
+    details = f"r.value -> {len(own) + 1}"
+    tx.execute(_new_details(dialect, details), {"portal": same["portal"], "rows": written})
 
 
-def _describe(tx: Connection, portal: str, details: Mapping[str, Any]) -> None:
-    rows = [{"b_portal": portal, "b_id": key, "b_details": text} for key, text in details.items()]
-    tx.execute(_described(tx.dialect.name), rows)
+@cache
+def _new_details(dialect: str, details: str) -> TextClause:
+    made = _beside(dialect, "details", "details", details)
+    return text(f"{made.text} ON CONFLICT (order_id) DO NOTHING")
 
 
-def _tell(tx: Connection, portal: str, ids: Sequence[str], now: datetime, event: str, text: str) -> None:
-    same = {"b_portal": portal, "b_at": now, "b_event": event, "b_text": text}
-    tx.execute(_STORY, [{**same, "b_id": key} for key in ids])
+def _tell(tx: Connection, portal: str, rows: list[list[Any]], now: datetime, event: str, sentence: str) -> None:
+    told = _beside(tx.dialect.name, "history", "at, event, text", ":at, :event, :text")
+    told = told.bindparams(bindparam("at", type_=HISTORY.c.at.type))
+    ids = json.dumps([[row[0]] for row in rows])
+    tx.execute(told, {"portal": portal, "rows": ids, "at": now, "event": event, "text": sentence})
 
 
 def mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
@@ -176,12 +177,10 @@ def insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], now: date
     fresh = {row.external_id: row for row in rows if row.external_id not in there}
     if not fresh:
         return 0
-    same = Order(portal, "", park=Park.UNREADABLE, look_due=False, created_at=now, updated_at=now)
-    values = {name: value for name, value in facts_of(same).items() if name not in {"external_id", "parked"}}
-    orders = [{"external_id": key, "parked": f"unreadable: {row.cause}"} for key, row in fresh.items()]
-    _insert(tx, values, orders)
-    _describe(tx, portal, {key: {} for key in fresh})
-    _tell(tx, portal, list(fresh), now, "order.unreadable", "listed, but it could not be read")
+    same = facts_of(Order(portal, "", park=Park.UNREADABLE, look_due=False, created_at=now, updated_at=now))
+    listed = sorted([key, f"unreadable: {row.cause}", {}] for key, row in fresh.items())
+    _insert(tx, ("parked",), same, listed)
+    _tell(tx, portal, listed, now, "order.unreadable", "listed, but it could not be read")
     ids = select(ORDERS.c.id, ORDERS.c.external_id).where(ORDERS.c.portal == portal, _among(tx, list(fresh)))
     upsert(tx, RAW, [raw_columns(order_id, now, fresh[key].raw) for order_id, key in tx.execute(ids).all()])
     return len(fresh)
