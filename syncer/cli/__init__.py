@@ -3,6 +3,7 @@
 Each command imports what it needs when it runs, so that `--help` comes at once. No rule about orders belongs here.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
@@ -62,4 +63,17 @@ def _explain(error: Exception) -> int:
     if isinstance(error, SyncerError):
         print(error, file=sys.stderr)
         return BUSY if isinstance(error, StoreBusy) else TROUBLE
-    raise error
+    lacking = _lacking(error)
+    if lacking is None:
+        raise error
+    print(f"this machine has no more {lacking} for syncer: what was begun is looked up next time", file=sys.stderr)
+    return TROUBLE
+
+
+def _lacking(error: Exception) -> str | None:
+    """What the machine has run out of, where that is the error."""
+    if isinstance(error, OSError):
+        return {errno.EMFILE: "open files", errno.ENFILE: "open files", errno.ENOMEM: "memory"}.get(error.errno or 0)
+    if isinstance(error, MemoryError):
+        return "memory"
+    return "threads" if isinstance(error, RuntimeError) and "new thread" in str(error) else None

@@ -131,6 +131,7 @@ class At:
     deed: Callable[[], object]
     where: Callable[[Request], bool] = lambda _: True
     seen: int = 0
+    begun: bool = False
     done: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -140,6 +141,7 @@ class At:
         if not self.where(request):
             return False
         if self.seen == self.number:
+            self.begun = True
             self.deed()
             self.done.set()
         self.seen += 1

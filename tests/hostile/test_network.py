@@ -182,14 +182,8 @@ def lives(world: World, workers: int) -> Iterator[Callable[[], object]]:
         yield lambda: engine.run_pass(sources=["tg"])
 
 
-BEHIND = "orders whose calls always time out make their remote ill, and are tried first each time: the others starve"
-STARVED = pytest.mark.xfail(strict=True, reason=BEHIND)
-
-
 @pytest.mark.parametrize("manner", [Manner.HUNG, Manner.BODY_DRIPS], ids=str)
-@pytest.mark.parametrize(
-    ("bad", "workers"), [(1, 4), pytest.param(1, 1, marks=STARVED), pytest.param(2, 2, marks=STARVED)]
-)
+@pytest.mark.parametrize(("bad", "workers"), [(1, 4), (1, 1), (2, 2)])
 def test_orders_that_a_network_never_answers_delay_the_others_by_one_pass_at_most(
     tmp_path: Path, manner: Manner, bad: int, workers: int
 ) -> None:

@@ -453,6 +453,15 @@ class World:
 
     # The end
 
+    def go_through(self, kills: int) -> Outcome:
+        """So many kills, and the end."""
+        for _ in range(kills * 3):  # a single pass may be done before its kill
+            if len(self.killed) == kills:
+                break
+            self.live()
+        restless = self.finish()
+        return self.outcome(restless=restless)
+
     def finish(self) -> bool:
         """Lets it finish undisturbed, with a person's help where it asks for it, for as long as anything goes on.
 
@@ -543,13 +552,13 @@ def run_world(
 ) -> Outcome:  # fmt: skip
     """One world, to its judgement. Its folder is kept where something is wrong with it."""
     folder = Path(tempfile.mkdtemp(prefix=f"kills-{program.name}-{seed}-"))
-    with remotes(folder, seed) as there:
-        world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event())
-        for _ in range(kills * 3):
-            if len(world.killed) == kills:
-                break
-            world.live()
-        outcome = world.outcome(restless=world.finish())
+    try:
+        with remotes(folder, seed) as there:
+            world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event())
+            outcome = world.go_through(kills)
+    except StoppedError:
+        shutil.rmtree(folder)
+        raise
     if outcome.ok or not program.ours:
         shutil.rmtree(folder)
         return outcome

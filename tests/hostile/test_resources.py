@@ -1,0 +1,79 @@
+"""No more file descriptors, threads or memory: said, survived, and nothing is lost or done twice."""
+
+import resource
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.machine import OFTEN, At, assert_all_end_well, assert_delivered, ended, service, started
+from tests.ring.harness import World
+
+Process = subprocess.Popen[str]
+
+
+def no_more_files(process: Process) -> None:
+    """From now on it can open nothing."""
+    numbers = [int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
+    lowest_free = next(number for number in range(len(numbers) + 1) if number not in numbers)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (lowest_free, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def no_more_threads(process: Process) -> None:
+    """From now on no new thread finds room for its stack, while small things do for their own."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text(encoding="utf-8").split()[0])
+    room = pages * resource.getpagesize() + 4_000_000
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+
+
+def as_before(process: Process) -> None:
+    for what in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS):
+        resource.prlimit(process.pid, what, resource.getrlimit(what))
+
+
+SHORTAGES = [no_more_files, no_more_threads]
+EACH = pytest.mark.parametrize("shortage", SHORTAGES, ids=lambda one: one.__name__)
+
+
+@EACH
+@pytest.mark.parametrize("number", [0, 2, 7])
+def test_a_shortage_in_the_middle_of_a_pass_is_no_traceback_and_the_next_life_goes_on(
+    tmp_path: Path, shortage: Callable[[Process], None], number: int
+) -> None:
+    with World(tmp_path, at=None) as world:
+        orders = [world.order() for _ in range(3)]
+        world.host.latency = 0.02
+        with started(world, "--once") as process:
+            moment = At(world, number, lambda: shortage(process))
+            code, _, err = ended(process)
+        assert moment.done.is_set()
+        world.host.latency = 0.0
+        assert (code in {0, 1}, "Traceback" in err) == (True, False), (code, err)
+        assert_all_end_well(world, *orders)
+
+
+@pytest.mark.parametrize("files", [6, 10, 14, 18])
+def test_too_few_files_from_the_start_are_no_traceback_and_the_next_life_goes_on(tmp_path: Path, files: int) -> None:
+    with World(tmp_path, at=None) as world:
+        orders = [world.order() for _ in range(3)]
+        with started(world, "--once", before=["prlimit", f"--nofile={files}"]) as process:
+            code, _, err = ended(process)
+        assert (code in {0, 1}, "Traceback" in err) == (True, False), (code, err)
+        assert_all_end_well(world, *orders)
+
+
+@EACH
+def test_a_service_says_a_shortage_and_goes_on_by_itself_when_it_is_over(
+    tmp_path: Path, shortage: Callable[[Process], None]
+) -> None:
+    with World(tmp_path, at=None, portal_lines=OFTEN, level="info") as world, service(world) as running:
+        running.wait_for(lambda: running.said("portal.polled"))
+        shortage(running.process)
+        orders = [world.order() for _ in range(3)]
+        running.wait_for(lambda: [line for line in running.lines() if line["level"] in {"warning", "error"}])
+        as_before(running.process)
+        running.wait_for(lambda: {world.portal.status(number) for number in orders} == {"delivered"})
+        assert running.end() == 0
+        assert_delivered(world, *orders)
+        assert_all_end_well(world, *orders)
