@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from syncer.errors import Unavailable
+from syncer.remotes import http
+from tests.hostile.impostor import Impostor, Manner
 from tests.hostile.machine import OFTEN, At, assert_all_end_well, assert_delivered, ended, service, started
 from tests.ring.harness import World
 
@@ -115,3 +118,27 @@ def test_orders_of_a_pass_that_got_no_threads_are_not_worked_on_twice_at_once_by
         looks = Counter(entry.params["id"] for entry in world.host.calls("tg", "order_info"))
         assert looks == dict.fromkeys(numbers, LOOKS)
         assert_delivered(world, *numbers)
+
+
+UNWATCHED = "`_Watcher.over` keeps a thread that could not be started for its own: no call has a deadline after that"
+
+
+@pytest.mark.xfail(strict=True, reason=UNWATCHED)
+def test_a_watcher_that_got_no_thread_watches_the_next_call_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_WATCHER", http._Watcher())
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "deadlines":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    remote = http.Http("net", http.Limits(timeout=0.5, rate=1000))
+    with Impostor("http://127.0.0.1:1", lambda _: Manner.BODY_DRIPS, longest=5) as impostor:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises((RuntimeError, Unavailable)):
+                remote.call("look", "GET", impostor.url, safe=True)
+        with pytest.raises(Unavailable):
+            remote.call("look", "GET", impostor.url, safe=True)
+        assert not impostor.gave_up
