@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from syncer.config.models import OnApi, XspPortal
+from syncer.engine.passes import EVENTED
 from syncer.store import Store
 from tests.benchmarks.scaling.__main__ import grown, main
 from tests.benchmarks.scaling.fill import PORTALS, fill, named, rough
 from tests.benchmarks.scaling.measure import BYTES_BARE, measure, room_for
+from tests.benchmarks.scaling.model import PAGE, derived, figures, simulated
 from tests.benchmarks.scaling.watch import watching
 from tests.postgres import postgres_fixture
 
@@ -96,3 +99,30 @@ def test_too_many_orders_for_the_disk_are_refused_and_many_are_made_without_thei
     assert room_for(1000, tmp_path, most=1000 * 2000) == 2
     with pytest.raises(OSError, match="don't fit"):
         room_for(1000, tmp_path, most=1000 * 100)
+
+
+def test_what_the_paper_derives_is_what_its_figures_give() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert derived(page) == page
+    assert derived(page.replace("| `rate` | 25 |", "| `rate` | 50 |")) != page
+
+
+def test_the_paper_s_defaults_are_the_configuration_s() -> None:
+    found = figures(PAGE.read_text(encoding="utf-8"))
+    portal, network = XspPortal.model_fields, OnApi.model_fields
+    assert found["rate"] == portal["rate"].default
+    assert found["parallel"] == portal["parallel"].default
+    assert found["max_answer"] == portal["max_answer"].default
+    assert found["rescan_days"] == portal["rescan_days"].default
+    assert found["poll_s"] == portal["poll_every"].default.total_seconds()
+    assert found["network_poll_s"] == network["poll_every"].default.total_seconds()
+    assert found["evented"] == EVENTED
+
+
+def test_a_simulation_s_costs_come_onto_the_page(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    cost = {"name": "a work", "when": "each pass", "seconds": 0.002, "work": 7, "walks": ["orders"]}
+    found = [{"database": "sqlite", "orders": number, "costs": [cost]} for number in (2_000_000, 1_000)]
+    line = "| a work | each pass | 2.0 | 7 | 7 | `orders` |"
+    assert line in simulated(page, found)
+    assert line not in page
