@@ -1,6 +1,7 @@
 """Claims about the simulation of very many orders: that it makes what it says, and finds what grows."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.benchmarks.scaling.fill import PORTALS, fill, named, rough
 from tests.benchmarks.scaling.measure import BYTES_BARE, measure, room_for
 from tests.benchmarks.scaling.model import PAGE, derived, figures, simulated
 from tests.benchmarks.scaling.watch import watching
-from tests.postgres import postgres_fixture
+from tests.benchmarks.scaling.works import live, works
+from tests.postgres import ADMIN, Server, postgres_fixture
 
 __all__ = ["postgres_fixture"]
 
@@ -126,3 +128,30 @@ def test_a_simulation_s_costs_come_onto_the_page(tmp_path: Path) -> None:
     line = "| a work | each pass | 2.0 | 7 | 7 | `orders` |"
     assert line in simulated(page, found)
     assert line not in page
+
+
+# --- what the program must do for the paper to hold -----------------------------------------------------------
+
+
+@pytest.mark.xfail(strict=True, reason="SQLite isn't told that an order without a time to wake is no candidate")
+def test_a_claim_does_not_walk_through_the_orders_that_have_ended(tmp_path: Path) -> None:
+    with _filled(tmp_path, ORDERS) as store, watching(store._engine) as seen:
+        assert store.claim(datetime.now(UTC), limit=64) == []
+    assert seen.walks == set()
+    assert seen.work < ORDERS
+
+
+@pytest.mark.xfail(strict=True, reason="no index tells which orders a worker has leased")
+def test_keeping_leases_does_not_walk_through_all_orders(postgres: Server) -> None:
+    url = postgres.database()
+    filler = f"postgresql+psycopg://{ADMIN}@/{url.rpartition('/')[2]}?host={postgres.folder}&port={postgres.port}"
+    with Store.open(url) as store:
+        with rough(filler) as tx:
+            fill(store, tx, ORDERS, 1, lambda _: None)
+            tx.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM (ANALYZE)")
+        live(store, ORDERS)
+        (keep,) = [work for work in works(store, url, ORDERS) if work.name == "leases are kept"]
+        with watching(store._engine) as seen:
+            keep.do(0)
+    postgres.drop(url)
+    assert "orders" not in seen.walks
