@@ -106,11 +106,24 @@ def setups(f: Figures) -> list[tuple[str, str, str]]:
         ),
         ("PostgreSQL: workers", number(workers), f"{f['connections']:g} connections, {f['connections_each']:g} each"),
         ("PostgreSQL: their processors", orders(one * workers), f"{workers:g} workers, a core each"),
+        (
+            "PostgreSQL: the server's processors",
+            orders(_served(f)),
+            f"{f['server_ms']:g} ms an order, {f['server_cores']:g} cores",
+        ),
         ("PostgreSQL: portals polled", number(leader), "one worker polls them all"),
         ("PostgreSQL: disk full after a year", orders(_fills(f, f["postgresql_bytes"])), f"{f['disk'] / 1e9:g} GB"),
         ("PostgreSQL: its log", orders(f["written"] / f["postgresql_written"]), f"{f['written'] / 1e12:g} TB a day"),
-        ("partitioned: each part", orders(one * workers), "as one PostgreSQL: the parts share nothing"),
+        (
+            "partitioned: each part",
+            orders(min(one * workers, _served(f))),
+            "as one PostgreSQL: the parts share nothing",
+        ),
     ]
+
+
+def _served(f: Figures) -> float:
+    return f["share"] * f["server_cores"] * DAY * 1000 / f["server_ms"]
 
 
 def _fills(f: Figures, each: float) -> float:
