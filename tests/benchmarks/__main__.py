@@ -54,7 +54,7 @@ def _starts(*, quick: bool) -> Iterator[Figure]:
 
 
 def _workers(*, quick: bool) -> Iterator[Figure]:
-    yield from workers((1, 2), 4, 1) if quick else workers((1, 2, 4), 200, 2)
+    yield from workers((1, 2), 4, 1) if quick else workers((1, 2, 4), 300, 2)
 
 
 BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
