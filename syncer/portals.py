@@ -247,9 +247,17 @@ class XspPortal:
 def _listed(row: Row) -> Listed | Broken:
     if row.id is None:
         return Broken(row.raw, "a listed row has no usable id")
-    rest = {name: value for name, value in row.fields.items() if name != "status"}
-    mark = hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=12).hexdigest()
-    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), mark, row.fields)
+    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), _mark(row.fields), row.fields)
+
+
+def _mark(fields: Mapping[str, Any]) -> str:
+    """A fingerprint of all of a row but its status. XML's texts hold none of the characters that part them here."""
+    parts = [
+        f"{name}\x1e{value if isinstance(value, str) else json.dumps(value, sort_keys=True)}"
+        for name, value in sorted(fields.items())
+        if name != "status"
+    ]
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _status(fields: Mapping[str, Any]) -> str:
