@@ -158,7 +158,7 @@ class Reading:
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
             .where(
                 INTENTS.c.open,
-                INTENTS.c.state == IntentState.UNCERTAIN,
+                INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
                 ORDERS.c.park.is_(None),
                 ORDERS.c.wake_at.is_not(None),
             )
