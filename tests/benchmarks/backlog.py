@@ -119,9 +119,12 @@ def seen() -> Calls:
     made: list[Call] = []
 
     class Noted(Http):
+        def __init__(self, *args: Any, auth: tuple[str, str] | None = None, **kwargs: Any) -> None:
+            super().__init__(*args, auth=auth, **kwargs)
+            self._given = {"auth": auth} if auth else {}
+
         def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
-            given = {name: part for name, part in request.items() if part}
-            made.append(Call(method, url, given | ({"auth": self._auth} if self._auth else {})))
+            made.append(Call(method, url, self._given | {name: part for name, part in request.items() if part}))
             return super()._send(method, url, request)
 
     with (
@@ -129,7 +132,8 @@ def seen() -> Calls:
         lean.running(2) as url,
         engine(Path(folder), url, wire=Noted, at_once=1) as one,
     ):
-        one.run_pass(once=True)
+        summary = one.run_pass(once=True)
+    assert (summary.advanced, summary.parked, summary.problems) == (2, 0, ()), summary
     made = [call.about({url: "{url}"}) for call in made]
     keys = [str(lean.FIRST), str(lean.FIRST + 1)]
     each = [[open_ for call in made if (open_ := call.about(_gaps(key))) != call] for key in keys]

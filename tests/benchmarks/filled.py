@@ -61,6 +61,7 @@ def _copy_table(database: sqlite3.Connection, table: str, source: str) -> None:
         "external_id": name,
         "key": f"replace(t.key, o.external_id, {name})",
         "order_id": f"t.order_id + n * {PATTERNS}",
+        "erased_at": "iif(kept, NULL, copy.at)",
         "id": f"t.id + n * {PATTERNS}" if table == "orders" else "NULL",
     }
     columns = [row[1] for row in database.execute(f"PRAGMA main.table_info({table})")]

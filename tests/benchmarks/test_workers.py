@@ -15,11 +15,6 @@ ORDERS = 300
 IN_HAND = 128  # a few portions, and not all that there is
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="engine/flow.py, Flow._take: an idle thread fetches more orders while others wait for a place at a remote, "
-    "so that the first worker takes all of them in hand",
-)
 def test_a_worker_takes_no_more_orders_in_hand_than_it_will_soon_work_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

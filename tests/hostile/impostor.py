@@ -74,8 +74,9 @@ FINITE: dict[Manner, bytes] = {
 class Impostor:
     """Listens on loopback. `manner` chooses by the request's text (empty where it isn't read); None: pass it on."""
 
-    def __init__(self, upstream: str, manner: Callable[[str], Manner | None]) -> None:
+    def __init__(self, upstream: str, manner: Callable[[str], Manner | None], longest: float = LONGEST) -> None:
         self.manner = manner
+        self._longest = longest
         self.gave_up = False
         self.struck = 0
         self._upstream = urlsplit(upstream).netloc
@@ -168,7 +169,7 @@ class Impostor:
         waited = 0.0
         while not self._ended.wait(every):
             waited += every
-            if waited > LONGEST:
+            if waited > self._longest:
                 self.gave_up = True
                 return
             if not again and select.select([connection], [], [], 0)[0] and not connection.recv(65_536):

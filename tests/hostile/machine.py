@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,14 +43,14 @@ def started(
     before: Sequence[str] = (),
     out: int | IO[Any] = subprocess.PIPE,
     err: int | IO[Any] = subprocess.PIPE,
-    **more: str,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator["subprocess.Popen[str]"]:
     """The real program as `World.start` starts it, behind the words of another command, and with other streams."""
-    environment = {"PATH": PATH, "HOME": str(world.folder), "PYTHONWARNINGS": "error"}
+    base = {"PATH": PATH, "HOME": str(world.folder), "PYTHONWARNINGS": "error"}
     with subprocess.Popen(
         [*before, sys.executable, "-m", "syncer", *words],
         cwd=world.folder,
-        env=environment | more,
+        env=base | dict(environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
@@ -95,10 +95,10 @@ class Service:
 
 
 @contextmanager
-def service(world: World, log: Path | None = None, before: Sequence[str] = (), **more: str) -> Iterator[Service]:
+def service(world: World, log: Path | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
     """`syncer run` with its log in a file, until the test is done with it."""
     log = log or world.folder / "syncer.log"
-    with log.open("a") as out, started(world, "run", before=before, out=out, err=out, **more) as process:
+    with log.open("a") as out, started(world, "run", out=out, err=out, environment=environment) as process:
         yield Service(process, log)
 
 
@@ -186,7 +186,7 @@ class Disk:
 
     def fill(self, *files: Path) -> None:
         """To the last byte; of some files their last page, too."""
-        for file, amount in ((self.ballast, 4096), *((file, 1) for file in files)):
+        for file, amount in ((self.ballast, 65_536), (self.ballast, 4096), *((file, 1) for file in files)):
             with suppress(OSError), file.open("ab", buffering=0) as grown:
                 while True:
                     grown.write(b"\n" * amount)
@@ -196,7 +196,7 @@ class Disk:
 
 
 @contextmanager
-def small_disk(place: Path, size: str = "1m") -> Iterator[Disk]:
+def small_disk(place: Path, size: str = "16m") -> Iterator[Disk]:
     """A disk of its own at `place`, or the test is skipped."""
     needs_mounts()
     place.mkdir(parents=True, exist_ok=True)
@@ -242,7 +242,7 @@ def assert_all_end_well(world: World, *numbers: str, passes: int = 2) -> None:
     world.host.clear_faults()
     world.once(passes)
     if open_intents(world):  # one that may not be asked about yet
-        wait_until(lambda: world.once() and not open_intents(world))
+        wait_until(lambda: world.once().seconds >= 0 and not open_intents(world))
     assert_delivered(world, *numbers)
     assert open_intents(world) == []
     before = len(world.host.calls())

@@ -212,7 +212,10 @@ def skewable(folder: Path) -> tuple[Path, dict[str, str]]:
 @pytest.mark.parametrize("days", [3, -3])
 def test_the_service_outlives_a_clock_that_jumps_and_is_put_right(tmp_path: Path, days: int) -> None:
     skew, environment = skewable(tmp_path)
-    with World(tmp_path, at=None, portal_lines=OFTEN, level="info") as world, service(world, **environment) as running:
+    with (
+        World(tmp_path, at=None, portal_lines=OFTEN, level="info") as world,
+        service(world, environment=environment) as running,
+    ):
         orders = [world.order()]
         running.wait_for(lambda: world.portal.status(orders[0]) == "delivered")
         for off in (days, 0):

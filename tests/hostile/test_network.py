@@ -115,7 +115,7 @@ def test_an_answer_to_an_order_that_misbehaves_leaves_the_order_to_be_asked_abou
     tmp_path: Path, manner: Manner
 ) -> None:
     with World(tmp_path, at=None, timeout="0.5s") as world:
-        struck = []
+        struck: list[str] = []
 
         def first_create(request: str) -> Manner | None:
             if request.startswith("POST") and not struck:

@@ -2,15 +2,21 @@
 
 import resource
 import subprocess
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from syncer.errors import Unavailable
+from syncer.remotes import http
+from tests.hostile.impostor import Impostor, Manner
 from tests.hostile.machine import OFTEN, At, assert_all_end_well, assert_delivered, ended, service, started
 from tests.ring.harness import World
 
 Process = subprocess.Popen[str]
+LOOKS = 4  # at a plain order in its portal: when it is new, and before each status
 
 
 def no_more_files(process: Process) -> None:
@@ -53,7 +59,10 @@ def test_a_shortage_in_the_middle_of_a_pass_is_no_traceback_and_the_next_life_go
         assert_all_end_well(world, *orders)
 
 
-@pytest.mark.parametrize("files", [6, 10, 14, 18])
+LEAKER = "the pace of a remote (pyrate-limiter) has a thread of its own with an event loop, whose traceback is printed"
+
+
+@pytest.mark.parametrize("files", [6, pytest.param(10, marks=pytest.mark.xfail(strict=True, reason=LEAKER)), 14, 18])
 def test_too_few_files_from_the_start_are_no_traceback_and_the_next_life_goes_on(tmp_path: Path, files: int) -> None:
     with World(tmp_path, at=None) as world:
         orders = [world.order() for _ in range(3)]
@@ -63,7 +72,14 @@ def test_too_few_files_from_the_start_are_no_traceback_and_the_next_life_goes_on
         assert_all_end_well(world, *orders)
 
 
-@EACH
+LEFT_OVER = (
+    "ThreadPoolExecutor.submit has queued its work when it fails to start a thread for it, and the pool outlives the "
+    "pass: the failed pass' orders are worked on beside the next pass, which has them too"
+)
+SOMETIMES = pytest.mark.xfail(strict=False, reason=LEFT_OVER)
+
+
+@pytest.mark.parametrize("shortage", [no_more_files, pytest.param(no_more_threads, marks=SOMETIMES)])
 def test_a_service_says_a_shortage_and_goes_on_by_itself_when_it_is_over(
     tmp_path: Path, shortage: Callable[[Process], None]
 ) -> None:
@@ -77,3 +93,52 @@ def test_a_service_says_a_shortage_and_goes_on_by_itself_when_it_is_over(
         assert running.end() == 0
         assert_delivered(world, *orders)
         assert_all_end_well(world, *orders)
+
+
+@pytest.mark.xfail(strict=True, reason=LEFT_OVER)
+def test_orders_of_a_pass_that_got_no_threads_are_not_worked_on_twice_at_once_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("order"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with World(tmp_path, at=None) as world:
+        numbers = [world.order() for _ in range(3)]
+        with world.engine() as engine:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", refuse)
+                with pytest.raises(RuntimeError, match="new thread"):
+                    engine.run_pass(sources=["tg"])
+            world.host.latency = 0.05
+            engine.run_pass(sources=["tg"])
+        looks = Counter(entry.params["id"] for entry in world.host.calls("tg", "order_info"))
+        assert looks == dict.fromkeys(numbers, LOOKS)
+        assert_delivered(world, *numbers)
+
+
+UNWATCHED = "`_Watcher.over` keeps a thread that could not be started for its own: no call has a deadline after that"
+
+
+@pytest.mark.xfail(strict=True, reason=UNWATCHED)
+def test_a_watcher_that_got_no_thread_watches_the_next_call_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_WATCHER", http._Watcher())
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "deadlines":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    remote = http.Http("net", http.Limits(timeout=0.5, rate=1000))
+    with Impostor("http://127.0.0.1:1", lambda _: Manner.BODY_DRIPS, longest=5) as impostor:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises((RuntimeError, Unavailable)):
+                remote.call("look", "GET", impostor.url, safe=True)
+        with pytest.raises(Unavailable):
+            remote.call("look", "GET", impostor.url, safe=True)
+        assert not impostor.gave_up

@@ -37,13 +37,14 @@ class Moment:
 
 @dataclass(slots=True)
 class Whole:
-    """A run without a cut: its moments, and how all stood after each pass. After a `restless` one, one more pass makes
-    calls, because `--once` doesn't wait for what the service waits for.
+    """A run without a cut: its moments, and how all stood before and after each pass. After a `restless` one, one more
+    pass makes calls, because `--once` doesn't wait for what the service waits for.
     """
 
     scenario: Scenario
     most: int
     moments: list[Moment] = field(default_factory=list)
+    before: dict[int, tuple[Place, Snapshot]] = field(default_factory=dict)
     after: dict[int, Any] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=dict)
     restless: set[int] = field(default_factory=set)
@@ -147,6 +148,8 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     world.knife = Knife(watch=recorder)
     passed: list[tuple[Place, Snapshot]] = []
     for number, step in enumerate(chosen.steps):
+        if step.what == "pass":
+            whole.before[number] = play.place, world.snapshot()
         play.step(number)
         if step.what == "pass":
             whole.after[number] = full(play)
@@ -212,7 +215,7 @@ def _differences(whole: Outcome, cut: Outcome, asked: frozenset[str]) -> Iterato
             continue
         if after is None or after[1] is None:
             yield "lost", f"{number} is gone: {after}"
-        elif not (number in asked and _as_a_person_said(before, after)):
+        elif not (number in asked and as_a_person_said(before, after)):
             yield _kind(before, after), f"{number} ended as {after}, and uncut as {before}"
 
 
@@ -224,7 +227,7 @@ def _kind(before: Any, after: Any) -> str:
     return "doubled" if more or twice else "stuck"
 
 
-def _as_a_person_said(before: Any, after: Any) -> bool:
+def as_a_person_said(before: Any, after: Any) -> bool:
     """THE ONE EXCEPTION: where a remote can't be asked, a person says that the call had its effect, and the portal is
     told `active` on the way to what came of it, which the remote's own answer would have told at once.
     """

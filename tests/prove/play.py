@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from syncer.orders import Intent, IntentState, Kind, Order, Park
+from syncer.orders import Intent, IntentState, Kind, Order, Park, Work
 from tests.prove.scenarios import CAUSE, Scenario, Step
 from tests.prove.world import Ended, Outside, World
 
@@ -77,7 +77,7 @@ class Play:
     def _pass(self, step: Step) -> None:
         summary = self.world.run_pass(once=bool(step.value))
         self.bugs += [problem for problem in summary.problems if "bug" in problem]
-        self._ask()
+        self.ask()
 
     def _say(self, step: Step) -> None:
         """The word is said once: a person who was cut off looks whether it was taken down."""
@@ -89,12 +89,12 @@ class Play:
             self.world.say(word, number)
         else:
             self.world.engine.work_on([f"tg:{number}"])
-        self._ask()
+        self.ask()
 
     def _heard(self, number: str, event: str) -> int:
         return sum(entry.event == event for entry in self.world.store.history(order=f"tg:{number}"))
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         """The operator is asked about what is uncertain, also where the order is parked for another reason already, and
         tells the truth.
         """
@@ -198,7 +198,8 @@ def full(play: Play) -> Any:
 
 
 def _timeless(order: Order, now: datetime) -> Order:
-    fresh = order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60)
+    counts = order.work is Work.UNBEGUN and order.park is None and not order.final  # how old the last look is
+    fresh = counts and order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60)
     return order.but(
         wake_at=_phase(order.wake_at, now, firm=order.wake_firm),
         seen_at=now if fresh else None,

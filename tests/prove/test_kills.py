@@ -82,7 +82,7 @@ def planted(source: str) -> Program:
 
 def test_sixty_kills_lose_nothing_and_double_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
-    proof = prove(60, seed=1, processes=4, world_of=15, span=1.0, say=said.append)
+    proof = prove(60, seed=1, processes=4, world_of=15, span=1.2, say=said.append)
     with capsys.disabled():
         print(f"\n{table([proof])}")
     assert proof.ok, "\n".join(said)

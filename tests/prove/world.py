@@ -237,6 +237,7 @@ class Outside(Host):
         self.courier = CourierSimulator()
         self.accesses: dict[str, str] = {}
         self.asked = 0
+        self.last: tuple[str, Request] = ("", Request("", ""))
         self.struck: str | None = None
         self._ports = 0
         super().__init__(
@@ -244,18 +245,22 @@ class Outside(Host):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+        return {name: value for name, value in self.__dict__.items() if name not in {"_lock", "last"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
         self._lock = threading.RLock()
+        self.last = "", Request("", "")
 
     def _record(self, remote: str, operation: str, request: Request, **more: Any) -> None:
-        """Reads are counted, and not kept: one world is asked many times. `struck` is the fault of the last request."""
+        """Reads are counted, and not kept: one world is asked many times. `last` is what was asked, and `struck` the
+        fault that it met.
+        """
         self.asked += 1
+        self.last = operation, request
         fault = more.get("fault")
         self.struck = None if fault is None else fault.kind.value
-        if fault is not None or more.get("effect") is not None or _writes(request):
+        if fault is not None or more.get("effect") is not None or writes(request):
             super()._record(remote, operation, request, **more)
 
     # --- what the other side does ---------------------------------------------------------------------------------
@@ -340,7 +345,7 @@ class Outside(Host):
         return [entry.effect for entry in self.effects(what=what) if entry.effect is not None]
 
 
-def _writes(request: Request) -> bool:
+def writes(request: Request) -> bool:
     """Whether a request may change something at its remote: in the portal the verb doesn't tell."""
     method = request.query.get("method")
     return method in WRITES if method is not None else request.method not in {"GET", "HEAD"}

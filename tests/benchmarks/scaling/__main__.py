@@ -41,6 +41,7 @@ def about(found: Found) -> str:
         + ", ".join(f"{name} {size / found.orders:.0f}" for name, size in parts),
         "rows an order: " + ", ".join(f"{name} {count / found.orders:.2f}" for name, count in found.rows.items()),
         f"written for an order from listed to delivered: {found.written_bytes_per_order:,.0f} bytes",
+        f"the server's processor for it: {found.server_seconds_per_order * 1000:.1f} ms",
         ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.upkeep_seconds.items()),
     ]
     return "\n".join(lines)

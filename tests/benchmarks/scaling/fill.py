@@ -183,6 +183,8 @@ def fill(store: Store, tx: Connection, orders: int, story_of: int, say: Callable
     for index in indexes:
         index.drop(tx)
     tx.execute(text(f"CREATE TEMPORARY TABLE copies (n INTEGER PRIMARY KEY, at {TIME[tx.dialect.name]}, kept BOOLEAN)"))
+    for table in (ORDERS, DETAILS, RAW, INTENTS, HISTORY):
+        tx.execute(text(f"CREATE TEMPORARY TABLE pattern_{table.name} AS SELECT * FROM {table.name}"))  # noqa: S608
     tx.commit()
     for first, last in _slices(copies):
         _copy(tx, first, last, copies, now, story_of)
@@ -232,7 +234,7 @@ def _copy_table(tx: Connection, table: Table, which: str) -> None:
     tx.execute(
         text(
             f"INSERT INTO {table.name} ({names}) SELECT {', '.join(values)} "  # noqa: S608 - every part stands here
-            f"FROM copies CROSS JOIN {table.name} AS t WHERE {of} <= {PATTERNS} AND {which}"
+            f"FROM copies CROSS JOIN pattern_{table.name} AS t WHERE {which}"
         )
     )
 

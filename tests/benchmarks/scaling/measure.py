@@ -1,10 +1,11 @@
 """One database: filled, put to work, measured, and what is found said as a value."""
 
+import os
 import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ BYTES_EACH = 3_000  # what an order with its story takes, indexes and what is wr
 BYTES_BARE = 900  # and without its intents and history
 MOST_BYTES = 12_000_000_000
 DELIVERED = 100  # orders whose delivering is counted in bytes
+ROOMY = {"max_wal_size": "2GB", "shared_buffers": "512MB"}  # PostgreSQL's, as on a machine of its own
 SIZES = """
     SELECT relname, pg_relation_size(c.oid) FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
     WHERE relname = ANY(:names) OR i.indrelid IN (SELECT oid FROM pg_class WHERE relname = ANY(:names))
@@ -53,6 +55,7 @@ class Found:
     bytes: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     written_bytes_per_order: float = 0.0
+    server_seconds_per_order: float = 0.0
     upkeep_seconds: dict[str, float] = field(default_factory=dict)
     costs: list[Cost] = field(default_factory=list)
 
@@ -72,20 +75,29 @@ def room_for(orders: int, folder: Path, most: int = MOST_BYTES) -> int:
     raise OSError(f"{orders:,} orders don't fit into {free / 1e9:.1f} GB in {folder}")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An empty database: the program's URL and the filler's, and ways to ask what it has cost so far."""
+
+    url: str
+    filler: str
+    written: Callable[[], int]  # bytes
+    processor: Callable[[], float]  # seconds of the server's, if it is one
+    make_durable: Callable[[], None]
+
+
 @contextmanager
-def database(kind: str) -> Iterator[tuple[str, str, Callable[[], int], Callable[[], None]]]:
-    """An empty one: the program's URL, the filler's, how many bytes were written so far, and what makes it durable."""
+def database(kind: str) -> Iterator[Place]:
+    """A place for a database of a kind, until the end."""
     if kind == "sqlite":
         with TemporaryDirectory(prefix="syncer-scaling-") as folder:
             url = f"sqlite:///{folder}/syncer.db"
-            yield url, url, _written_by_us, lambda: None
+            yield Place(url, url, _written_by_us, lambda: 0.0, lambda: None)
         return
-    quick = {**postgres.QUICK, "max_wal_size": "2GB", "shared_buffers": "512MB"}
-    with postgres.server(settings=quick) as pg:
+    with postgres.server(settings={**postgres.QUICK, **ROOMY}) as pg:
         url = pg.database()
-        name = url.rpartition("/")[2]
-        filler = f"postgresql+psycopg://{postgres.ADMIN}@/{name}?host={pg.folder}&port={pg.port}"
-        yield url, filler, lambda: _written_by(pg), lambda: pg.restart({"shared_buffers": "512MB"})
+        filler = f"postgresql+psycopg://{postgres.ADMIN}@/{url.rpartition('/')[2]}?host={pg.folder}&port={pg.port}"
+        yield Place(url, filler, lambda: _written_by(pg), lambda: _processor_of(pg), lambda: pg.restart(ROOMY))
 
 
 def _written_by_us() -> int:
@@ -100,26 +112,37 @@ def _written_by(pg: postgres.Server) -> int:
         return int(connection.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')").fetchone()[0])
 
 
+def _processor_of(pg: postgres.Server) -> float:
+    """The processor's seconds that the server and its processes have had (Linux)."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if pg.pid in {int(stat.parent.name), int(fields[1])}:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def measure(kind: str, orders: int, story_of: int, say: Say, rounds: int = ROUNDS) -> Found:
     """Fills a database, and measures the works in it."""
     found = Found(kind, orders, story_of)
-    with database(kind) as (url, filler, written, make_durable):
+    with database(kind) as place:
         began = time.perf_counter()
-        with Store.open(url) as store, rough(filler) as tx:
+        with Store.open(place.url) as store, rough(place.filler) as tx:
             fill(store, tx, orders, story_of, lambda done: say(f"{kind}: {done:,} orders"))
             _keep_up(tx, found, "vacuum and analyse, when filled")
         found.fill_seconds = time.perf_counter() - began
-        make_durable()
-        with Store.open(url) as store:
+        place.make_durable()
+        with Store.open(place.url) as store:
             say(f"{kind}: at work")
             live(store, orders)
-            for work in works(store, url, orders):
+            for work in works(store, place.url, orders):
                 found.costs.append(_cost(store._engine, work, rounds))
-            found.written_bytes_per_order = _written(store, orders, written)
-        with rough(filler) as tx:
+            _deliver(store, place, found)
+        with rough(place.filler) as tx:
             _keep_up(tx, found, "vacuum and analyse, after the work")
             _sizes(tx, found)
-        _restarted(url, found)
+        _restarted(place.url, found)
     return found
 
 
@@ -137,13 +160,14 @@ def _timed(work: Work, number: int) -> float:
     return time.perf_counter() - began
 
 
-def _written(store: Store, orders: int, written: Callable[[], int]) -> float:
-    """The bytes written for an order from listed to delivered, by itself: what a commit is shared by makes it less."""
+def _deliver(store: Store, place: Place, found: Found) -> None:
+    """What an order costs from listed to delivered, by itself: what a commit is shared by makes it less."""
     now = datetime.now(UTC)
-    before = written()
+    written, processor = place.written(), place.processor()
     for number in range(DELIVERED):
-        deliver_one(store, orders + 20_000_000 + number, now)
-    return (written() - before) / DELIVERED
+        deliver_one(store, found.orders + 20_000_000 + number, now)
+    found.written_bytes_per_order = (place.written() - written) / DELIVERED
+    found.server_seconds_per_order = (place.processor() - processor) / DELIVERED
 
 
 def _keep_up(tx: Connection, found: Found, name: str) -> None:

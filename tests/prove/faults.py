@@ -1,0 +1,398 @@
+"""Faults at every request: each way in which an exchange can go wrong, at each request of a scenario, alone and with a
+cut after it.
+
+A fault may make an order late, or park it with a true reason. It may never have anything done twice, lose an order, or
+delay another order by more than one pass.
+"""
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from syncer.orders import Park
+from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
+from tests.prove.play import Outcome, Place, Play, full, quiet
+from tests.prove.scenarios import scenario
+from tests.prove.world import Event, Fault, Knife, Outside, Snapshot, World, folder_in_memory, writes
+
+LATER = 90.0  # seconds from the pass with the fault to the next: longer than any remote asks for
+REST = (1201.0, 4201.0)  # seconds to passes after which nothing is waited for that a fault made wait
+LOST = frozenset(kind for kind in Fault if kind.value.endswith("_after"))  # for a read the same as without an effect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of a pass: what it asks, whether it may change something, and the order that it is about."""
+
+    operation: str
+    writes: bool
+    number: str | None
+
+
+@dataclass(slots=True)
+class Plain:
+    """A pass without a fault: what was asked, how all stood after one more pass, and once nothing waited any more."""
+
+    place: Place
+    snapshot: Snapshot
+    asked: list[Asked] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=dict)
+    full: Any = None
+    rested: Outcome = field(default_factory=dict)
+    restless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault at one request of the pass that is a scenario's step; `cut` is an event after it, if the program dies."""
+
+    step: int
+    request: int
+    kind: Fault
+    cut: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.request} {self.kind}" + (f" {self.cut}" if self.cut is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that went wrong, and the words that play it again."""
+
+    seed: int
+    most: int
+    strike: Strike
+    kind: str
+    problems: tuple[str, ...]
+
+    @property
+    def replay(self) -> str:
+        """The command that plays it again."""
+        return f"python -m tests.prove.faults {self.seed} {self.most} {self.strike}"
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"{self.kind}: {self.replay}", *self.problems])
+
+
+@dataclass(slots=True)
+class Result:
+    """What was tried, and what went wrong."""
+
+    scenarios: int = 0
+    runs: int = 0
+    cut: int = 0
+    parked: int = 0
+    asked: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, other: "Result") -> None:
+        """Takes another's figures in."""
+        for name in ("scenarios", "runs", "cut", "parked", "asked"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.faults += other.faults
+        self.operations += other.operations
+        self.failures += other.failures
+
+    def count(self, kind: str) -> int:
+        """How many runs failed so: lost, doubled, stuck, delayed."""
+        return sum(failure.kind == kind for failure in self.failures)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{self.count(kind)} {kind}" for kind in KINDS)
+        how = f"{self.cut} with a cut, {self.parked} parked and retried, {self.asked} with a person asked"
+        return (
+            f"{self.scenarios} scenarios, {len(self.faults)} faults at {len(self.operations)} operations, "
+            f"{self.runs} runs ({how}): {counts}"
+        )
+
+
+KINDS = ("lost", "doubled", "stuck", "delayed")
+
+
+# --- without a fault ------------------------------------------------------------------------------------------
+
+
+def plain_pass(whole: Whole, step: int, world: World) -> Plain:
+    """The pass of a step in a life of its own, one more pass, and the rest."""
+    plain = Plain(*whole.before[step])
+    world.restore(plain.snapshot)
+    play = Play(world, whole.scenario, plain.place)
+
+    def watch(_number: int, event: str) -> None:
+        if event in {Event.REQUEST_EFFECT, Event.COMMAND_AFTER}:
+            plain.asked.append(_asked(world.outside))
+
+    world.knife = Knife(watch=watch)
+    play.step(step)
+    world.knife = Knife()
+    _one_more(play)
+    plain.outcome, plain.full = play.outcome, full(play)
+    _one_more(play, *REST)
+    plain.rested, plain.restless = play.outcome, bool(quiet(play))
+    return plain
+
+
+def _one_more(play: Play, *waits: float) -> None:
+    """One more pass a while later, or several; the portal's list has caught up by then."""
+    for order in play.world.outside.portal._orders.values():
+        order.stale = 0
+    for seconds in waits or (LATER,):
+        play.world.clock.go_on(seconds=seconds)
+        play.world.run_pass()
+        play.ask()
+
+
+def _asked(outside: Outside) -> Asked:
+    operation, request = outside.last
+    return Asked(operation, writes(request), _about(outside, operation))
+
+
+def _about(outside: Outside, operation: str) -> str | None:
+    """The order that the last request was about, as far as one is."""
+    _, request = outside.last
+    if operation == "customer_info":
+        customers = {order.customer: number for number, order in outside.portal._orders.items()}
+        return customers.get(request.query["id"])
+    if (number := request.query.get("id")) is not None:
+        return number
+    text = f"{request.path} {request.query} {request.body.decode()}"
+    made = {
+        order["order"]: order["access"] for network in (outside.nordnet, outside.sydnet) for order in network.orders()
+    }
+    access = next((made[part] for part in request.path.split("/") if part in made), None)
+    named = (number for number, socket in outside.accesses.items() if socket and (socket == access or socket in text))
+    booked = (number for number in outside.accesses if operation == "parcels.book" and f'"{number}"' in text)
+    return next(chain(named, booked), None)
+
+
+# --- with one -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Run:
+    """A run with a fault: the moments after it, and what was wrong."""
+
+    moments: list[Moment] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    parked: bool = False
+    asked: bool = False
+
+
+def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
+    """The pass with the fault, one more, and the rest where that didn't make all equal again."""
+    world.restore(plain.snapshot)
+    play = Play(world, whole.scenario, plain.place)
+    world.outside.strike(strike.kind, skip=strike.request)
+    recorder, hits = Recorder(play), []
+
+    def watch(number: int, event: str) -> None:
+        if event in {Event.REQUEST_EFFECT, Event.COMMAND_AFTER} and world.outside.struck is not None:
+            hits.append(number)
+        recorder(number, event)
+
+    world.knife = Knife(watch=watch)
+    play.step(strike.step)
+    world.knife = Knife()
+    assert len(hits) == 1, f"the fault struck {len(hits)} times"
+    run = _go_on(plain, strike, play)
+    run.moments = [moment for moment in recorder.moments if moment.number >= hits[0]]
+    return run
+
+
+def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
+    """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it."""
+    hit = plain.asked[strike.request].number
+    _one_more(play)
+    run = Run(asked=play.place.asked != plain.place.asked)
+    run.problems += [
+        ("delayed", f"{number} stands as {now}, and without the fault as {then}")
+        for number, then, now in _differing(plain.outcome, play.outcome)
+        if number != hit
+    ]
+    if full(play) != plain.full:
+        _one_more(play, *REST)
+        if not plain.restless:
+            run.problems += [("stuck", f"it moves still: {call}") for call in quiet(play)]
+        run.problems += _rested(plain, strike, play, run)
+    doubled = play.world.outside.doubled()
+    run.problems += [("doubled", text) for text in doubled] + [("stuck", bug) for bug in play.bugs]
+    return run
+
+
+def _differing(then: Outcome, now: Outcome) -> Iterator[tuple[str, Any, Any]]:
+    for number in sorted({*then, *now}):
+        if then.get(number) != now.get(number):
+            yield number, then.get(number), now.get(number)
+
+
+def _rested(plain: Plain, strike: Strike, play: Play, run: Run) -> Iterator[tuple[str, str]]:
+    hit = plain.asked[strike.request]
+    for number, then, now in list(_differing(plain.rested, play.outcome)):
+        reason = _true_reason(play, number) if number == hit.number else None
+        if now is None or now[1] is None:
+            yield "lost", f"{number} is gone: {now}"
+        elif strike.kind is Fault.ECHO_400 and hit == Asked("add_message", True, number) and _unsaid(then, now):
+            continue
+        elif reason is not None:
+            run.parked = True
+            yield from _retried(play, number, then, reason)
+        elif not (number in play.place.asked and as_a_person_said(then, now)):
+            yield "stuck", f"{number} ended as {now}, and without the fault as {then}"
+
+
+def _unsaid(then: Any, now: Any) -> bool:
+    """AN EXCEPTION: a message that the portal refuses with a 400 isn't written, and else all is the same."""
+    return bool(now[1] == then[1] and replace(now[0], said=now[0].said + 1) == then[0])
+
+
+TRUE_REASONS = {
+    Park.REFUSED: ("HTTP 400",),
+    Park.PORTAL: ("HTTP 400",),
+    Park.UNREADABLE: ("unreadable",),
+}
+
+
+def _true_reason(play: Play, number: str) -> str | None:
+    """Why an order is parked, where that is what the fault did: a 400 is a refusal, whoever sent it."""
+    order = play.world.orders()[number]
+    marks = TRUE_REASONS.get(order.park, ()) if order.park is not None else ()
+    return order.parked if order.parked is not None and any(mark in order.parked for mark in marks) else None
+
+
+def _retried(play: Play, number: str, then: Any, reason: str) -> Iterator[tuple[str, str]]:
+    """An operator who says `retry` has it end as it would have, told once more at most."""
+    play.world.say("retry", number)
+    _one_more(play)
+    now: Any = play.outcome[number]
+    if now[1] != then[1] or now[0].status != then[0].status:
+        yield "stuck", f"{number} was parked ({reason}), and retried ended as {now}, and without the fault as {then}"
+    if now[0].said > then[0].said + 1 or now[0].parcels > then[0].parcels:
+        yield "doubled", f"{number} was parked ({reason}), and ended as {now}, and without the fault as {then}"
+
+
+# --- proving --------------------------------------------------------------------------------------------------
+
+
+def prove_one(seed: int, folder: Path, *, most: int = 3) -> Result:
+    """Every fault at every request of a seed's scenario, in each pass that writes and in the first that doesn't."""
+    chosen, result = scenario(seed, most), Result(scenarios=1)
+    world, chance = world_of(chosen, folder), random.Random(seed)
+    try:
+        whole = record(chosen, world, most)
+        for plain in _worth_striking(whole, world):
+            for request, asked in enumerate(plain.asked):
+                for kind in Fault:
+                    if asked.writes or kind not in LOST:
+                        result.operations[asked.operation] += 1
+                        result.faults[kind] += 1
+                        _try(result, whole, plain, Strike(plain.place.step, request, kind), world, chance)
+    finally:
+        world.end()
+    return result
+
+
+def _worth_striking(whole: Whole, world: World) -> Iterator[Plain]:
+    idle = False
+    for step in whole.before:
+        plain = plain_pass(whole, step, world)
+        wrote = any(asked.writes for asked in plain.asked)
+        if wrote or not idle:
+            yield plain
+        idle = idle or not wrote
+
+
+def _try(result: Result, whole: Whole, plain: Plain, strike: Strike, world: World, chance: random.Random) -> None:
+    run = struck(whole, plain, strike, world)
+    _note(result, whole, strike, run)
+    if run.moments:
+        moment = chance.choice(run.moments)
+        again = Strike(strike.step, strike.request, strike.kind, moment.number)
+        result.cut += 1
+        _note(result, whole, again, _cut_after(whole, plain, again, moment, world))
+
+
+def _cut_after(whole: Whole, plain: Plain, strike: Strike, moment: Moment, world: World) -> Run:
+    """The next life, after a fault and a cut."""
+    world.restore(moment.snapshot)
+    play = Play(world, whole.scenario, moment.place)
+    play.step(strike.step)
+    return _go_on(plain, strike, play)
+
+
+def _note(result: Result, whole: Whole, strike: Strike, run: Run) -> None:
+    result.runs += 1
+    result.parked += run.parked
+    result.asked += run.asked
+    if run.problems:
+        kind = min((kind for kind, _ in run.problems), key=KINDS.index)
+        texts = tuple(dict.fromkeys(text for _, text in run.problems))
+        result.failures.append(Failure(whole.scenario.seed, whole.most, strike, kind, texts))
+
+
+def _prove_some(seeds: Sequence[int], until: float) -> Result:
+    result = Result()
+    with folder_in_memory() as folder:
+        for seed in seeds:
+            if time.time() > until:
+                break
+            result.add(prove_one(seed, folder))
+    return result
+
+
+def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
+    """Strikes the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
+    until, result = time.time() + budget, Result()
+    with ProcessPoolExecutor(processes) as pool:
+        parts = [[seed] for seed in seeds]
+        for part in pool.map(_prove_some, parts, [until] * len(parts)):
+            result.add(part)
+            print(f"\r{result}", end="", flush=True)
+    print()
+    for failure in result.failures:
+        print(failure)
+    return result
+
+
+# --- playing one again ----------------------------------------------------------------------------------------
+
+
+def replay(seed: int, most: int, strike: Strike) -> Run:
+    """One run again, told at length."""
+    chosen = scenario(seed, most)
+    print(chosen, dict(chosen.portal), dict(chosen.nordnet), dict(chosen.sydnet), chosen.portal_lines, sep="\n")
+    with folder_in_memory() as folder:
+        world = world_of(chosen, folder)
+        whole = record(chosen, world, most)
+        plain = plain_pass(whole, strike.step, world)
+        print(f"{strike.kind} at {plain.asked[strike.request]} in step {strike.step}, {chosen.steps[strike.step]}")
+        run = struck(whole, plain, strike, world)
+        if strike.cut is not None:
+            moment = next(moment for moment in run.moments if moment.number == strike.cut)
+            print(f"cut at {moment}")
+            run = _cut_after(whole, plain, strike, moment, world)
+        for order in world.store.orders():
+            for entry in world.store.history(order=order.name):
+                print(entry.at.time(), order.name, entry.event, entry.text)
+        world.end()
+    for kind, text in run.problems:
+        print(f"{kind}: {text}")
+    return run
+
+
+def _main(words: Sequence[str]) -> int:
+    seed, most, step, request, kind, *cut = words
+    strike = Strike(int(step), int(request), Fault(kind), int(cut[0]) if cut else None)
+    return bool(replay(int(seed), int(most), strike).problems)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))
