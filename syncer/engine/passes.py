@@ -110,6 +110,7 @@ class Engine:
         """One pass. `once` polls every source and overrides waits; else only `sources` are polled."""
         began, calls, at = time.monotonic(), self._calls(), self.room.now()
         tally = Tally()
+        self.room.store.mend(at)
         self.room.health.forgive()
         if once:
             self.room.health.override()

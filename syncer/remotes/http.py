@@ -28,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 
 CHUNK = 65_536
+LATE, TOO_LONG = "no answer in time", "the answer passes"
 LONGEST_PAUSE = 86_400.0  # seconds
 PASSING = 8  # secrets of run time that may still be echoed
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
@@ -180,7 +181,7 @@ class Http:
         except _Unwatched:
             return None, Unavailable(self.remote, operation, "not sent: no thread could be started to watch over it")
         except _TooLarge:
-            return None, self._unreadable(operation, f"the answer passes {self.limits.max_answer} bytes", safe=safe)
+            return None, self._unreadable(operation, f"{TOO_LONG} {self.limits.max_answer} bytes", safe=safe)
         except Exception as cause:
             known = isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError)
             if not known and not call.late:
@@ -233,10 +234,10 @@ class Http:
     # --- what a failure is ------------------------------------------------------------------------------------
 
     def _broken(self, operation: str, cause: BaseException | None, call: "_Call", *, safe: bool) -> RemoteError:
-        what, began = ("no answer in time", True) if call.late or cause is None else _what(cause, sent=call.sent)
+        what, began = (LATE, True) if call.late or cause is None else _what(cause, sent=call.sent)
         if safe or not began:
             return Unavailable(self.remote, operation, what)
-        settle = self.limits.timeout if what == "no answer in time" else 0.0
+        settle = self.limits.timeout if what == LATE else 0.0
         return Uncertain(self.remote, operation, what, settle_seconds=settle)
 
     def _unreadable(self, operation: str, what: str, *, safe: bool) -> RemoteError:
@@ -320,7 +321,7 @@ def _what(cause: BaseException, *, sent: bool) -> tuple[str, bool]:  # noqa: PLR
     if isinstance(cause, _NO_ADDRESS):
         return "the configured address is not one that can be called", False
     if any(isinstance(error, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError) for error in chain):
-        return "no answer in time", True
+        return LATE, True
     return "the connection broke", True
 
 
