@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from syncer.errors import AccessDenied, Rejected, Unreadable
+from syncer.errors import AccessDenied, Rejected, Unavailable, Unreadable
 from syncer.orders import (
     FINAL,
     Absent,
@@ -34,6 +34,7 @@ from syncer.orders import (
     TellRefused,
     Told,
 )
+from syncer.remotes.http import LATE, TOO_LONG
 from syncer.remotes.xsp import Row, Xsp
 
 SIBLING_CAP = 100  # a sibling of this API caps its answers at 100 rows (xsp.md, section 12)
@@ -78,14 +79,14 @@ class XspPortal:
         """
         today = self._now().astimezone(self._zone).date()
         start, deep = self._start(cursor, oldest_open, today)
-        rows = self._client.orders(start)
+        rows, warning = self._rows(start, self._recent(cursor, today) if deep else None)
         listed = [self._listed(row) for row in rows]
         good = tuple(row for row in listed if isinstance(row, Listed))
         broken = tuple(row for row in listed if isinstance(row, Broken))
         self._last = {row.external_id: row for row in good}
         position = self._position(cursor, good, today)
         reread = today.isoformat() if deep else cursor.reread_on
-        warning = CAPPED if len(rows) == SIBLING_CAP else ""
+        warning = warning or (CAPPED if len(rows) == SIBLING_CAP else "")
         return Page(good, broken, Cursor(position, reread), warning)
 
     def _listed(self, row: Row) -> Listed | Broken:
@@ -100,13 +101,33 @@ class XspPortal:
         deep = cursor.reread_on != today.isoformat()
         if position is None:
             start = self._window.since or deepest
-        else:  # one of the future was written with a wrong clock, or for an order dated so: it may hide nothing
-            start = min(position, today) - timedelta(days=self._window.overlap)
+        else:
+            start = self._recent(cursor, today) or today
             if deep:
                 open_since = oldest_open()
                 oldest = today if open_since is None else open_since.astimezone(self._zone).date()
                 start = min(start, deepest, oldest - timedelta(days=self._window.overlap))
         return max(start, self._window.since or start), deep
+
+    def _recent(self, cursor: Cursor, today: date) -> date | None:
+        """The first day of a poll like any other; None before the first one."""
+        position = _day(cursor.position)
+        if position is None:
+            return None
+        # One of the future was written with a wrong clock, or for an order dated so: it may hide nothing.
+        start = min(position, today) - timedelta(days=self._window.overlap)
+        return max(start, self._window.since or start)
+
+    def _rows(self, start: date, instead: date | None) -> tuple[list[Row], str]:
+        """The rows from a day on; or, where they can't be had, those from `instead` on, and why."""
+        try:
+            return self._client.orders(start), ""
+        except (Unreadable, Unavailable) as failure:
+            too_much = failure.cause.startswith(TOO_LONG) or failure.cause == LATE
+            if instead is None or instead <= start or not too_much:
+                raise
+            why = f"the daily re-read from {start} on could not be had ({failure.cause}): raise max_answer or timeout"
+        return self._client.orders(instead), why
 
     def _position(self, cursor: Cursor, rows: tuple[Listed, ...], today: date) -> str | None:
         """The newest day that the portal has dated an order; never one of our clock's, and never back."""
@@ -247,9 +268,17 @@ class XspPortal:
 def _listed(row: Row) -> Listed | Broken:
     if row.id is None:
         return Broken(row.raw, "a listed row has no usable id")
-    rest = {name: value for name, value in row.fields.items() if name != "status"}
-    mark = hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=12).hexdigest()
-    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), mark, row.fields)
+    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), _mark(row.fields), row.fields)
+
+
+def _mark(fields: Mapping[str, Any]) -> str:
+    """A fingerprint of all of a row but its status. XML's texts hold none of the characters that part them here."""
+    parts = [
+        f"{name}\x1e{value if isinstance(value, str) else json.dumps(value, sort_keys=True)}"
+        for name, value in sorted(fields.items())
+        if name != "status"
+    ]
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def _status(fields: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from syncer import config as conf
 from syncer.engine import Engine, Follower, Health, Progress, Rehearsal, Room, Sink, Source
@@ -59,6 +60,11 @@ class Remotes:
     checks: dict[str, Callable[[], str]] = field(default_factory=dict)
     counter: Counter = field(default_factory=Counter)
     wire: Wire = Http
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def http(self, name: str, limits: Limits, **more: Any) -> Http:
+        """The calls to one remote, which end when the engine is stopped."""
+        return self.wire(name, limits, observe=self.counter, stopped=self.stop.is_set, **more)
 
 
 def remotes_of(
@@ -99,7 +105,7 @@ def _add_xsp(
     read_only: bool,
 ) -> None:
     client = Xsp(
-        made.wire(name, _limits(portal), observe=made.counter, read_only=read_only),
+        made.http(name, _limits(portal), read_only=read_only),
         portal.url,
         portal.api_user,
         portal.api_key.get_secret_value(),
@@ -116,7 +122,7 @@ def _add_xsp(
 def _add_on_api(made: Remotes, name: str, network: conf.OnApi, now: Clock, *, read_only: bool) -> None:
     auth = (network.username, network.password.get_secret_value())
     client = OnApi(
-        made.wire(name, _limits(network), auth=auth, observe=made.counter, read_only=read_only),
+        made.http(name, _limits(network), auth=auth, read_only=read_only),
         network.url,
         network.version,
         paths=network.paths,
@@ -158,7 +164,8 @@ def rules_of(config: conf.Config) -> Rules:
         )
         for route in config.routes
     )
-    return Rules(routes, terms)
+    patience = {name: timedelta(seconds=_longest(remote)) for name, remote in config.remotes.items()}
+    return Rules(routes, terms, patience)
 
 
 def _terms(fulfilment: conf.Fulfilment) -> Terms:
@@ -191,4 +198,11 @@ def engine_of(
     parallel = {name: getattr(remote, "parallel", MANY) for name, remote in config.remotes.items()}
     room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now, parallel)
     workers = workers or min(MANY, sum(number for number in parallel.values() if number < MANY) or 1)
-    return Engine(room, rules_of(config), workers=workers, calls=lambda: remotes.counter.calls, progress=progress)
+    return Engine(
+        room,
+        rules_of(config),
+        workers=workers,
+        calls=lambda: remotes.counter.calls,
+        progress=progress,
+        stop=remotes.stop,
+    )

@@ -9,6 +9,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -45,15 +46,20 @@ class Flow:
         self._refilling = False
         self._dry: frozenset[str] | None = None  # nothing more is due, but for these remotes, which were full
         self._failure: BaseException | None = None
+        self._ended = False
 
     def run(self, pool: ThreadPoolExecutor, workers: int) -> None:
         """Works with so many threads, this one and the pool's; raises what any of them met that ends the pass."""
         self._fill()
-        helpers = min(workers, len(self._ready)) - 1
-        tasks: list[Future[Any]] = [pool.submit(copy_context().run, self._work) for _ in range(helpers)]
+        tasks: list[Future[Any]] = []
+        with suppress(RuntimeError):  # no more threads are to be had: those that there are do it, and this one
+            for _ in range(min(workers, len(self._ready)) - 1):
+                tasks.append(pool.submit(copy_context().run, self._work))  # noqa: PERF401 - those before a failure count
         self._work()
         for task in tasks:
             task.result()
+        with self._changed:
+            self._ended = True  # one that the pool begins late finds nothing to do
         if self._failure is not None:
             raise self._failure
 
@@ -85,7 +91,11 @@ class Flow:
 
     def _over(self) -> bool:
         idle = not self._ready and not self._under_way and not any(self._waiting.values())
-        return self._failure is not None or (idle and not self._dry and self._dry is not None and not self._refilling)
+        return (
+            self._ended
+            or self._failure is not None
+            or (idle and not self._dry and self._dry is not None and not self._refilling)
+        )
 
     def _fill(self) -> None:
         with self._changed:

@@ -20,7 +20,7 @@ from syncer.orders import Accounting, Observation, Rules
 from syncer.store import Applied, InHand, Settled, Spoilt, StoreError
 from syncer.telemetry import log
 
-LINGER = 30.0  # seconds that one pass waits for a call of unknown outcome to become one that can be asked about
+LINGER = 10.0  # seconds, and the longest patience: so long `--once` waits until an uncertain call can be asked about
 MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
 POLLING = "polling"  # what one worker does for all that share a database
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
@@ -84,6 +84,7 @@ class Engine:
         calls: Callable[[], int] = lambda: 0,
         progress: Progress | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        stop: threading.Event | None = None,
     ) -> None:
         self.room = room
         self.rules = rules
@@ -91,7 +92,7 @@ class Engine:
         self._calls = calls
         self._progress = progress or Progress()
         self._sleep = sleep
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="order")  # starts no thread before it needs one
 
     def stop(self) -> None:
@@ -109,6 +110,7 @@ class Engine:
         """One pass. `once` polls every source and overrides waits; else only `sources` are polled."""
         began, calls, at = time.monotonic(), self._calls(), self.room.now()
         tally = Tally()
+        self.room.store.mend(at)
         self.room.health.forgive()
         if once:
             self.room.health.override()
@@ -168,6 +170,9 @@ class Engine:
             return accounting
 
     def _not_polled(self, name: str, failure: RemoteError, tally: Tally) -> None:
+        if self.stopped:  # it was us who gave up
+            self.room.health.release(name)
+            return
         cause = legible(self.room.redactor.scrub(str(failure)))
         tally.problems[name] = cause
         self.room.health.ill(name, failure, cause, self.room.now())
@@ -185,7 +190,7 @@ class Engine:
             if told:
                 every = min(timedelta(hours=1), terms[name].poll_every * EVENTED)
                 terms[name] = replace(terms[name], poll_every=max(every, terms[name].poll_every))
-        return Rules(self.rules.routes, terms)
+        return replace(self.rules, terms=terms)
 
     def _listened_to(self, name: str) -> bool:
         """Whether another worker reads the network's events."""
@@ -217,7 +222,7 @@ class Engine:
 
     def _work(self, tally: Tally, rules: Rules, *, once: bool) -> None:
         """Takes every order as far as it goes now, and those that are due again after that, once more."""
-        deadline = time.monotonic() + LINGER
+        deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
         once_more = once
         while not self.stopped:
@@ -255,8 +260,14 @@ class Engine:
         wait = max(0.0, (until - self.room.now()).total_seconds())
         if time.monotonic() + wait > deadline:
             return False
-        self._sleep(min(wait, 0.2) + 0.01)
+        self._sleep_until(until, deadline)
         return True
+
+    def _sleep_until(self, until: datetime, deadline: float) -> None:
+        while (left := (until - self.room.now()).total_seconds()) >= 0:
+            if self.stopped or time.monotonic() > deadline:
+                return
+            self._sleep(min(left, 0.2) + 0.01)
 
     def erase(self, after: timedelta) -> int:
         """Erases the personal data of orders that ended so long ago; returns of how many."""

@@ -431,6 +431,8 @@ class Walk:
         return None
 
     def _remote_failed(self, order: Order, failure: RemoteError) -> InHand | None:
+        if self._stopped():  # it may be us who gave up
+            return None
         cause = self._clean(str(failure), order)
         self._room.health.ill(failure.remote, failure, cause, self._room.now())
         self._trouble(cause)

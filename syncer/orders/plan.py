@@ -83,7 +83,7 @@ def needs(step: Next, order: Order) -> tuple[str, ...]:
 def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:
     """The next step of `order`, whose open intent is `intent`."""
     if intent is not None and intent.state in OPEN_INTENT:
-        return _go_on(order, intent, now)
+        return _go_on(order, intent, now, rules)
     for rule in (_to_read, _to_withdraw, _to_tell, _to_say):
         step = rule(order)
         if step is not None:
@@ -95,7 +95,7 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
     return _to_deliver(order, now, rules)
 
 
-def _go_on(order: Order, intent: Intent, now: datetime) -> Next:
+def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
     if intent.state is IntentState.PLANNED:
         stale = intent.kind is Kind.SUBMIT and not _fresh(order, now)
         if order.look_due or stale:  # what was decided before an outage may not hold after it
@@ -105,7 +105,19 @@ def _go_on(order: Order, intent: Intent, now: datetime) -> Next:
         return Next(Act.LOOK, "the portal listed it as changed", order.wake_at, intent)
     if order.park in {Park.UNCERTAIN, Park.BUG}:
         return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
+    until = _settled_at(intent, now, rules)
+    if until is not None:
+        return Next(Act.WAIT, f"{intent.target} may still be at work on {intent.kind}: it is asked then", until, intent)
     return Next(Act.FIND, f"whether {intent.kind} had its effect is not known", order.wake_at, intent)
+
+
+def _settled_at(intent: Intent, now: datetime, rules: Rules) -> datetime | None:
+    """When a call that a former life of ours has begun is over at the remote, whatever became of it; None: it is."""
+    if intent.state is not IntentState.ATTEMPTING or intent.at is None:
+        return None
+    patience = rules.patience.get(intent.target, timedelta())
+    until = intent.at + patience
+    return until if now < until <= now + patience else None  # one of the future was written with a wrong clock
 
 
 def _to_read(order: Order) -> Next | None:
@@ -166,7 +178,7 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
 
 
 def _fresh(order: Order, now: datetime) -> bool:
-    return order.seen_at is not None and now - order.seen_at <= FRESH
+    return order.seen_at is not None and abs(now - order.seen_at) <= FRESH  # later than now, by a clock that was wrong
 
 
 def _submission(order: Order, route: Route) -> Intent:

@@ -547,10 +547,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that the operator has decided beforehand."""
+    """All that the operator has decided beforehand.
+
+    `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
+    """
 
     routes: tuple[Route, ...] = ()
     terms: Mapping[str, Terms] = field(default_factory=dict)
+    patience: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

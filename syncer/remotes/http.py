@@ -9,6 +9,7 @@ import base64
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,12 +23,12 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from pyrate_limiter import Limiter, Rate
 from requests.adapters import HTTPAdapter
 
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 
 CHUNK = 65_536
+LATE, TOO_LONG = "no answer in time", "the answer passes"
 LONGEST_PAUSE = 86_400.0  # seconds
 PASSING = 8  # secrets of run time that may still be echoed
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
@@ -78,7 +79,8 @@ class CallFact:
 class Http:
     """The calls to one remote: connections that are kept, a limit on calls under way, and a deadline on each.
 
-    `observe` is told of each call. With `read_only`, a call that isn't safe is a bug, and raised as one.
+    `observe` is told of each call. With `read_only`, a call that isn't safe is a bug, and raised as one. Once
+    `stopped`, no call begins.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Http:
         auth: tuple[str, str] | None = None,
         observe: Callable[[CallFact], None] = lambda _: None,
         read_only: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self.remote = remote
         self.limits = limits
@@ -96,13 +99,14 @@ class Http:
         self._passing: list[bytes] = []
         self._observe = observe
         self._read_only = read_only
+        self._stopped = stopped
         self._headers = dict(requests.utils.default_headers()) | {"User-Agent": "syncer"}
         if auth is not None:
             self._headers["Authorization"] = f"Basic {self._hidden[-1].decode()}"
         # Connections are kept and shared: whoever calls takes the one that was used last.
         self._adapter = _WatchedAdapter(pool_connections=4, pool_maxsize=limits.parallel, max_retries=0)
         self._places = threading.BoundedSemaphore(limits.parallel)
-        self._pace = Limiter(_pace(limits.rate))
+        self._pace = Pace(limits.rate, stopped)
 
     def hide(self, secret: str, *, lasting: bool = True) -> None:
         """A text that no answer may bring back in: a remote may echo what it was sent, hash and all.
@@ -140,7 +144,9 @@ class Http:
             raise AssertionError(f"{self.remote} {operation} would write")
         request = {"params": params, "data": form, "json": json, "headers": headers}
         with self._places:
-            self._pace.try_acquire(self.remote)
+            self._pace.wait()
+            if self._stopped():
+                raise Unavailable(self.remote, operation, "not sent: syncer was stopped before", order_only=True)
             began = time.monotonic()
             answer, error = self._attempt(operation, method, url, request, safe=safe)
             outcome = str(answer.status) if answer is not None else type(error).__name__
@@ -172,8 +178,10 @@ class Http:
         try:
             with _WATCHER.over(call):
                 answer = self._send(method, url, request)
+        except _Unwatched:
+            return None, Unavailable(self.remote, operation, "not sent: no thread could be started to watch over it")
         except _TooLarge:
-            return None, self._unreadable(operation, f"the answer passes {self.limits.max_answer} bytes", safe=safe)
+            return None, self._unreadable(operation, f"{TOO_LONG} {self.limits.max_answer} bytes", safe=safe)
         except Exception as cause:
             known = isinstance(cause, requests.RequestException | urllib3.exceptions.HTTPError | OSError)
             if not known and not call.late:
@@ -226,10 +234,10 @@ class Http:
     # --- what a failure is ------------------------------------------------------------------------------------
 
     def _broken(self, operation: str, cause: BaseException | None, call: "_Call", *, safe: bool) -> RemoteError:
-        what, began = ("no answer in time", True) if call.late or cause is None else _what(cause, sent=call.sent)
+        what, began = (LATE, True) if call.late or cause is None else _what(cause, sent=call.sent)
         if safe or not began:
             return Unavailable(self.remote, operation, what)
-        settle = self.limits.timeout if what == "no answer in time" else 0.0
+        settle = self.limits.timeout if what == LATE else 0.0
         return Uncertain(self.remote, operation, what, settle_seconds=settle)
 
     def _unreadable(self, operation: str, what: str, *, safe: bool) -> RemoteError:
@@ -273,9 +281,24 @@ def _basic(auth: tuple[str, str] | None) -> list[bytes]:
     return [auth[1].encode(), base64.b64encode(f"{auth[0]}:{auth[1]}".encode())]
 
 
-def _pace(rate: float) -> Rate:
-    """So many calls in a second; or one in several."""
-    return Rate(round(rate), 1000) if rate >= 1 else Rate(1, round(1000 / rate))
+class Pace:
+    """At most so many calls in a second, or one in several; whoever comes sooner waits for its turn."""
+
+    def __init__(self, rate: float, stopped: Callable[[], bool] = lambda: False) -> None:
+        self._span = 1.0 if rate >= 1 else 1 / rate
+        self._turns: deque[float] = deque(maxlen=max(1, round(rate)))
+        self._stopped = stopped
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Returns when it is the caller's turn, or nobody is to call any more."""
+        with self._lock:
+            now = time.monotonic()
+            full = len(self._turns) == self._turns.maxlen
+            turn = max(now, self._turns[0] + self._span) if full else now
+            self._turns.append(turn)
+        while (left := turn - time.monotonic()) > 0 and not self._stopped():
+            time.sleep(min(left, 0.2))
 
 
 _NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)
@@ -298,7 +321,7 @@ def _what(cause: BaseException, *, sent: bool) -> tuple[str, bool]:  # noqa: PLR
     if isinstance(cause, _NO_ADDRESS):
         return "the configured address is not one that can be called", False
     if any(isinstance(error, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError) for error in chain):
-        return "no answer in time", True
+        return LATE, True
     return "the connection broke", True
 
 
@@ -352,6 +375,10 @@ class _TooLarge(Exception):
     pass
 
 
+class _Unwatched(Exception):
+    """Nothing could keep the call's deadline, so it was not made."""
+
+
 def _bounded(response: requests.Response, most: int) -> Iterator[bytes]:
     """The decoded body in parts, given up where it passes `most` bytes: a small gzip can hold a huge body."""
     size = 0
@@ -392,14 +419,22 @@ class _Watcher:
         with self._lock:
             self._calls.add(call)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
-                self._thread.start()
+                self._begin(call)
         try:
             yield
         finally:
             self._here.call = None
             with self._lock:
                 self._calls.discard(call)
+
+    def _begin(self, call: _Call) -> None:
+        thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._calls.discard(call)
+            raise _Unwatched from None
+        self._thread = thread
 
     def note(self, sock: socket.socket | None, *, sent: bool = False) -> None:
         """Tells which socket this thread's call uses. The connection itself forgets it before the body is read."""

@@ -5,6 +5,7 @@ It reads leniently, since networks deviate, and sends strictly. What a state mea
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,15 +88,17 @@ class OnApi:
         self._paths = dict(paths or {})
         self._discovery = discovery
         self._hosts = frozenset(hosts)
+        self._asking = threading.Lock()
         self._abilities: Abilities | None = None
 
     # --- discovery --------------------------------------------------------------------------------------------
 
     def abilities(self) -> Abilities:
         """What the network says that it can (section 3), asked once; nothing where it has no discovery. Safe."""
-        if self._abilities is None:
-            self._abilities = self._discover() if self._discovery else Abilities()
-        return self._abilities
+        with self._asking:
+            if self._abilities is None:
+                self._abilities = self._discover() if self._discovery else Abilities()
+            return self._abilities
 
     def _discover(self) -> Abilities:
         answer = self._get("discovery", self._base)

@@ -3,7 +3,6 @@
 The cap on bytes is the caller's (http.py). What a document means is not for here.
 """
 
-import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -53,7 +52,13 @@ def _check_depth(root: Element) -> None:
 
 def tag(element: Element) -> str:
     """An element's name without its namespace."""
-    return element.tag.rpartition("}")[2]
+    name = element.tag
+    return name.rpartition("}")[2] if "}" in name else name
+
+
+def numbered(name: str) -> bool:
+    """Whether an element's name is `key_N`, as the platform calls what has no name (xsp.md, section 4.1)."""
+    return name.startswith("key_") and name[4:].isdecimal()
 
 
 def text(element: Element | None) -> str:
@@ -70,9 +75,13 @@ def value(element: Element) -> Any:
     """An element as a text, or as a map of its children; children of one name, and `key_N`, as a list."""
     if len(element) == 0:
         return text(element)
-    if all(re.fullmatch(r"key_\d+", tag(part)) for part in element):
-        return [value(part) for part in element]
-    found: dict[str, list[Any]] = {}
-    for part in element:
-        found.setdefault(tag(part), []).append(value(part))
-    return {name: parts[0] if len(parts) == 1 else parts for name, parts in found.items()}
+    named = [(tag(part), value(part)) for part in element]
+    if all(numbered(name) for name, _ in named):
+        return [part for _, part in named]
+    found = dict(named)
+    if len(found) == len(named):
+        return found
+    several: dict[str, list[Any]] = {}
+    for name, part in named:
+        several.setdefault(name, []).append(part)
+    return {name: parts[0] if len(parts) == 1 else parts for name, parts in several.items()}

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, tostring
 
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
 from syncer.remotes.http import Answer, Http
-from syncer.remotes.xml import Malformed, child, parse, tag, text, value
+from syncer.remotes.xml import Malformed, child, numbered, parse, tag, text, value
 
 RENEW_AFTER = 15 * 60.0  # a hash lives 20 minutes from when it was asked for (xsp.md, section 3)
 OLD = 5 * 60.0  # a read that fails with a hash of this age is tried once more with a new one (section 12)
@@ -335,13 +335,17 @@ def _items(payload: Element, name: str) -> list[Element]:
         return [payload]
     found: list[Element] = []
     for element in payload:
-        is_item = tag(element) == name or re.fullmatch(r"key_\d+", tag(element)) is not None
-        nested = [part for part in element if re.fullmatch(r"key_\d+", tag(part)) or tag(part) == name]
+        is_item = _is_item(tag(element), name)
+        nested = [part for part in element if _is_item(tag(part), name)]
         if nested and (len(nested) == len(element) or not is_item):
             found += nested
         elif is_item:
             found.append(element)
     return found
+
+
+def _is_item(found: str, name: str) -> bool:
+    return found == name or numbered(found)
 
 
 def _row(element: Element) -> Row:

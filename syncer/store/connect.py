@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -21,6 +22,7 @@ from syncer.store.tables import plain_json
 REVISIONS = ("0001", "0002")  # oldest first; the last is what this program needs
 SOUND_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL database that has two connections
 BUSY_MS = 10_000
+LITTLE = 1_000_000  # bytes
 # PostgreSQL: nothing waits for ever, for another program's lock or for a network that is gone.
 SERVER: dict[str, Any] = {
     "connect_timeout": 10,
@@ -72,6 +74,40 @@ def sqlite_path(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
         return None
     return Path(str(parsed.database))
+
+
+def identity(url: str) -> tuple[int, int] | None:
+    """Which file a SQLite database is in, whatever it is called; None where there is none."""
+    path = sqlite_path(url)
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def see_that_it_is(url: str, file: tuple[int, int] | None) -> None:
+    """That a SQLite database's file is still the one that was opened: what goes into another is lost."""
+    if file is not None and identity(url) != file:
+        raise StoreError(
+            f"store {sqlite_path(url)}: the file was taken away or replaced — put it back, or restart syncer to begin "
+            "with what is there"
+        )
+
+
+def see_that_it_is_whole(path: Path) -> None:
+    """That a file isn't shorter than its own header says (SQLite's file format, section 1.3)."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(100)
+    log = Path(f"{path}-wal")
+    if len(head) < 100 or (log.exists() and log.stat().st_size):
+        return
+    size = int.from_bytes(head[16:18], "big")
+    pages, valid = int.from_bytes(head[28:32], "big"), head[24:28] == head[92:96]
+    if valid and path.stat().st_size < pages * (65_536 if size == 1 else size):
+        raise StoreError(_sentence(f"sqlite:///{path}", "the file is malformed: its end is missing", None))
 
 
 def make_private(path: Path) -> None:
@@ -147,6 +183,7 @@ def _cause(error: Any) -> tuple[str, str | None]:
 
 
 _FULL = "the disk is full: free some space; nothing was lost, and the next pass goes on"
+_FAILING = "the disk can't be read or written: look into the system's log; nothing was lost"
 _DENIED = "syncer's user may not do this: give it the right to write"
 _AWAY = "see that the database is up and reachable; nothing was lost, and the next pass tries again"
 _CURES = (
@@ -171,6 +208,8 @@ _CODES = {
 def _sentence(url: str, cause: str, code: str | None) -> str:
     where = sqlite_path(url) or make_url(url).render_as_string(hide_password=True)
     told = next((cure for word, cure in _CURES if word in cause), _AWAY)
+    if "disk I/O error" in cause and isinstance(where, Path):  # as SQLite says, too, where its helper has no room
+        told = _FULL if disk_usage(where.parent).free < LITTLE else _FAILING
     return f"store {where}: {cause} — {_CODES.get(code or '', told)}"
 
 

@@ -115,10 +115,11 @@ def _insertion(dialect: str, own: tuple[str, ...], same: tuple[str, ...]) -> Tex
 
 @cache
 def _beside(dialect: str, table: str, columns: str, values: str) -> TextClause:
-    """Rows of another table for the orders of a chunk."""
-    mine = "JOIN orders ON orders.portal = :portal AND orders.external_id = r.value ->> 0"
-    query = f"INSERT INTO {table} (order_id, {columns}) SELECT orders.id, {values} FROM {_rows(dialect)} {mine}"  # noqa: S608
-    return text(f"{query} WHERE true")
+    """Rows of another table for the orders of a chunk; CROSS has SQLite begin with the chunk, not with its orders."""
+    query = (
+        f"INSERT INTO {table} (order_id, {columns}) SELECT orders.id, {values} FROM {_rows(dialect)} CROSS JOIN orders"  # noqa: S608
+    )
+    return text(f"{query} WHERE orders.portal = :portal AND orders.external_id = r.value ->> 0")
 
 
 def insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:

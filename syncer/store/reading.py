@@ -26,8 +26,9 @@ from syncer.store.rows import (
     order_of,
 )
 
-FARTHEST = timedelta(days=1)
 HISTORY_PAGE = 500
+FARTHEST = timedelta(days=1)  # that a time to wake which isn't firm is ever ahead
+CLOCKS_DIFFER = timedelta(minutes=1)  # from one another, where several workers share a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +142,21 @@ class Reading:
         without: Collection[str] = (),
         after: tuple[datetime, int] | None = None,
     ) -> list[ColumnElement[bool]]:
-        # A time far ahead that isn't firm was written by a clock that was wrong.
-        early = and_(ORDERS.c.wake_at > (now if once else now + FARTHEST), ORDERS.c.wake_firm.is_(False))
-        ripe = [or_(ORDERS.c.wake_at <= now, early)]
+        ripe = [ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_at <= now]
+        if once:
+            ripe[1] = or_(ripe[1], ORDERS.c.wake_firm.is_(False))
         if without:
             ripe.append(or_(ORDERS.c.needs.is_(None), ORDERS.c.needs.not_in(list(without))))
         if after is not None:
             at, row = after
             ripe.append(or_(ORDERS.c.wake_at > at, and_(ORDERS.c.wake_at == at, ORDERS.c.id > row)))
         return ripe
+
+    def _astray(self, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        """Orders whose time to wake was written by a clock that was ahead: by their last change, or by its distance."""
+        changed = and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.updated_at > now + CLOCKS_DIFFER)
+        far = and_(ORDERS.c.wake_at > now + FARTHEST, ORDERS.c.wake_firm.is_(False), ORDERS.c.wake_at.is_not(None))
+        return changed, far
 
     def next_uncertain(self, besides: Collection[str] = ()) -> datetime | None:
         """When the first of the uncertain intents that can be asked about may be asked about."""
@@ -158,7 +165,7 @@ class Reading:
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
             .where(
                 INTENTS.c.open,
-                INTENTS.c.state == IntentState.UNCERTAIN,
+                INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
                 ORDERS.c.park.is_(None),
                 ORDERS.c.wake_at.is_not(None),
             )

@@ -113,7 +113,9 @@ class OrderRow(SQLModel, table=True):
     __tablename__ = "orders"
     __table_args__ = (
         UniqueConstraint("portal", "external_id"),
-        Index("ix_orders_wake_at", "wake_at"),
+        _part("ix_orders_due", "wake_at", "wake_firm", where="wake_at IS NOT NULL"),
+        _part("ix_orders_updated", "updated_at", where="wake_at IS NOT NULL"),
+        _part("ix_orders_leased", "leased_by", where="leased_by IS NOT NULL"),
         _part("ix_orders_parked", "id", where="park IS NOT NULL"),
         _part("ix_orders_open", "portal", "created_at", where="ended_at IS NULL"),
         _part("ix_orders_ref", "fulfilment", "fulfilment_ref", where="ended_at IS NULL"),

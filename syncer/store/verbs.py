@@ -58,6 +58,7 @@ class Store(Reading):
         self._tap = tap
         self._jobs: list[_Job] = []
         self._writing: Connection | None = None
+        self._file = opening.identity(url)
         self.leases = Leases(engine, shared=engine.dialect.name != "sqlite")
 
     @classmethod
@@ -76,6 +77,7 @@ class Store(Reading):
                 path = opening.sqlite_path(url)
                 if path is not None:
                     opening.make_private(path)
+                    opening.see_that_it_is_whole(path)
                 engine = opening.connect(url)
                 opening.migrate(engine)
         except BaseException:
@@ -168,6 +170,19 @@ class Store(Reading):
         )
 
     # --- the ring ---------------------------------------------------------------------------------------------
+
+    def mend(self, now: datetime) -> None:
+        """Before a pass: the database is still where it was, and what a wrong clock put off is due.
+
+        Raises:
+            StoreError: the file is gone, or is another one.
+        """
+        opening.see_that_it_is(self._url, self._file)
+        for astray in self._astray(now):
+            if self._any(select(ORDERS.c.id).where(astray).limit(1)):
+                with self._write() as tx:
+                    put_off = {"wake_at": now, "wake_firm": False, "updated_at": now, "rev": ORDERS.c.rev + 1}
+                    tx.execute(update(ORDERS).where(astray).values(put_off))
 
     def claim(
         self,

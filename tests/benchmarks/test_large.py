@@ -46,10 +46,6 @@ def _ingest(folder: Path, stored: int) -> int:
     return steps.count
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="store/listing.py, _beside: SQLite goes through the portal's orders for each new one; CROSS JOIN mends it",
-)
 def test_taking_down_new_orders_does_not_read_those_that_are_stored(tmp_path: Path) -> None:
     few, many = _ingest(tmp_path / "few", FEW), _ingest(tmp_path / "many", MANY)
     assert few > 0
@@ -76,10 +72,6 @@ def _once(one: Engine) -> None:
     one.room.store.orders(parked=True)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="store/reading.py, _ripe: ix_orders_wake_at holds every ended order, and is read through for each claim",
-)
 @pytest.mark.parametrize("work", [_service, _once])
 def test_a_pass_with_nothing_new_does_not_read_what_has_ended(tmp_path: Path, work: Callable[[Engine], object]) -> None:
     few, many = (_idle(tmp_path / str(size), size, work) for size in (FEW, MANY))

@@ -133,7 +133,6 @@ def test_a_simulation_s_costs_come_onto_the_page(tmp_path: Path) -> None:
 # --- what the program must do for the paper to hold -----------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite isn't told that an order without a time to wake is no candidate")
 def test_a_claim_does_not_walk_through_the_orders_that_have_ended(tmp_path: Path) -> None:
     with _filled(tmp_path, ORDERS) as store, watching(store._engine) as seen:
         assert store.claim(datetime.now(UTC), limit=64) == []
@@ -141,7 +140,6 @@ def test_a_claim_does_not_walk_through_the_orders_that_have_ended(tmp_path: Path
     assert seen.work < ORDERS
 
 
-@pytest.mark.xfail(strict=True, reason="no index tells which orders a worker has leased")
 def test_keeping_leases_does_not_walk_through_all_orders(postgres: Server) -> None:
     url = postgres.database()
     filler = f"postgresql+psycopg://{ADMIN}@/{url.rpartition('/')[2]}?host={postgres.folder}&port={postgres.port}"
@@ -157,7 +155,6 @@ def test_keeping_leases_does_not_walk_through_all_orders(postgres: Server) -> No
     assert "orders" not in seen.walks
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite goes through the portal's orders to find the few that were listed")
 def test_a_new_order_does_not_cost_more_where_its_portal_has_many(tmp_path: Path) -> None:
     work = []
     for orders in (1000, ORDERS):

@@ -133,3 +133,29 @@ def test_what_ends_the_pass_in_one_thread_ends_it_in_all() -> None:
     town.call = call  # type: ignore[method-assign] # the double's own
     with pytest.raises(Cut):
         run([FakeWalk(town, str(number), ["portal"]) for number in range(20)], {"portal": 2}, workers=4)
+
+
+def test_a_place_that_gets_free_while_more_is_looked_for_is_not_missed() -> None:
+    asked, first_over, over = threading.Event(), threading.Event(), []
+    town = Town(lambda _: float(not asked.wait(30)))  # a call lasts until more is looked for
+    todo: list[Any] = [FakeWalk(town, name, ["portal"]) for name in ("1", "2")]
+
+    def refill(full: Collection[str]) -> list[Any]:
+        if "portal" in full:
+            asked.set()
+            first_over.wait(30)
+            return []
+        return [todo.pop(0)] if todo else []
+
+    def done(walk: Any) -> None:
+        over.append(walk.name)
+        first_over.set()  # its place is free by then
+
+    flow = Flow(refill, {"portal": 1}, done, print)
+    workers = [threading.Thread(target=flow._work, daemon=True) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+    assert not any(worker.is_alive() for worker in workers)
+    assert over == ["1", "2"]

@@ -37,7 +37,6 @@ def test_a_state_directory_that_vanishes_from_under_a_service_costs_nothing_in_t
         assert_all_end_well(world, *orders)
 
 
-@pytest.mark.xfail(strict=True, reason="the service goes on in the file that it has open, and loses it when it ends")
 def test_a_state_directory_that_vanishes_from_under_a_service_is_said(tmp_path: Path) -> None:
     with World(tmp_path, at=None, portal_lines=OFTEN) as world, service(world) as running:
         orders = [world.order()]

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.ring.harness import DESK, NOON, World
 
 A_DAY = 100  # orders, of about 200 bytes each in the list
@@ -12,10 +10,6 @@ MOST = "80KB"  # which three days of them fit into, and six don't
 DAYS = 6
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the day's deep re-read is asked for until it succeeds, and until then nothing newer is listed",
-)
 def test_orders_come_in_though_the_days_before_are_more_than_a_portal_can_list_at_once(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         text = world.config_file.read_text(encoding="utf-8")

@@ -30,8 +30,12 @@ def upgrade() -> None:
         sa.Column("until", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.drop_index("ix_orders_wake_at", table_name="orders")
     op.drop_index("ix_orders_ended_at", table_name="orders")
     op.drop_index("ix_intents_open", table_name="intents")
+    _part("ix_orders_due", "orders", ["wake_at", "wake_firm"], "wake_at IS NOT NULL")
+    _part("ix_orders_updated", "orders", ["updated_at"], "wake_at IS NOT NULL")
+    _part("ix_orders_leased", "orders", ["leased_by"], "leased_by IS NOT NULL")
     _part("ix_orders_parked", "orders", ["id"], "park IS NOT NULL")
     _part("ix_orders_open", "orders", ["portal", "created_at"], "ended_at IS NULL")
     _part("ix_orders_ref", "orders", ["fulfilment", "fulfilment_ref"], "ended_at IS NULL")
