@@ -129,7 +129,7 @@ def plain_pass(whole: Whole, step: int, world: World) -> Plain:
 
     def watch(_number: int, event: str) -> None:
         if event in {Event.REQUEST_EFFECT, Event.COMMAND_AFTER}:
-            plain.asked.append(_asked(world.outside))
+            plain.asked.append(_asked(world.outside, plain.asked))
 
     world.knife = Knife(watch=watch)
     play.step(step)
@@ -151,9 +151,12 @@ def _one_more(play: Play, *waits: float) -> None:
         play.ask()
 
 
-def _asked(outside: Outside) -> Asked:
+def _asked(outside: Outside, before: Sequence[Asked]) -> Asked:
     operation, request = outside.last
-    return Asked(operation, writes(request), _about(outside, operation))
+    number = _about(outside, operation)
+    if operation == "orders" and before and before[-1].operation == "order_info":
+        number = before[-1].number  # a list for the sake of one order, whose details have no status
+    return Asked(operation, writes(request), number)
 
 
 def _about(outside: Outside, operation: str) -> str | None:
@@ -269,7 +272,11 @@ def _true_reason(play: Play, number: str) -> str | None:
 
 
 def _retried(play: Play, number: str, then: Any, reason: str) -> Iterator[tuple[str, str]]:
-    """An operator who says `retry` has it end as it would have, told once more at most."""
+    """An operator who says `retry` has it end as it would have, told once more at most; unless it would have been
+    parked in any case, where `retry` means to begin anew.
+    """
+    if then[1].park is not None:
+        return
     play.world.say("retry", number)
     _one_more(play)
     now: Any = play.outcome[number]

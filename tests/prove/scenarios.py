@@ -248,6 +248,10 @@ def late(chance: random.Random) -> Story:
     return _story("listed late", [], [Step("show", 0)], before=[Step("hide", 0)], service=_network(chance))
 
 
+def old(chance: random.Random) -> Story:
+    return _story("dated days ago", date=NOON - timedelta(days=chance.randint(2, 9)), service=_network(chance))
+
+
 def odd_wish(chance: random.Random) -> Story:
     return _story("of a wish that is no date", delivery="så snart som möjligt")
 
@@ -256,7 +260,7 @@ KINDS: tuple[Teller, ...] = (
     plain, slow, odd, refused, refused_then_retried, refused_twice, failed, failed_then_retried, unknown_access,
     no_socket, overdue, done_late, unmapped, unmapped_and_delivered, wished, wished_and_cancelled, direct, manual,
     commanded, commanded_later, command_refused, command_put_off, cancelled, cancelled_by_hand, delivered_there,
-    set_waiting, reopened, taken_over, forgotten, unreadable, unreadable_row, late, odd_wish,
+    set_waiting, reopened, taken_over, forgotten, unreadable, unreadable_row, late, old, odd_wish,
 )  # fmt: skip
 
 

@@ -608,7 +608,7 @@ class World:
             said = json.loads(answer.body).get("cause", "")
         except requests.Timeout:
             return None, ""
-        except (requests.RequestException, ValueError, AttributeError, wire._TooLarge):
+        except (requests.RequestException, ValueError, AttributeError, RecursionError, wire._TooLarge):
             return (75, "") if sent.status == 429 else (1, "no answer from the courier")
         return {201: 0, 409: 65, 503: 75}.get(answer.status, 1), said
 

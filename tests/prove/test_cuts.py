@@ -1,0 +1,115 @@
+"""Cut everywhere, a sample: the long run is `cuts.prove`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.prove.cuts import Whole, prove_one, record, resume, world_of
+from tests.prove.play import Play
+from tests.prove.scenarios import KINDS, Arrival, Scenario, Step, scenario
+from tests.prove.world import UNMAPPED, Cut, Event, Knife, Script, World, folder_in_memory
+
+SEEDS = (1, 2, 3, 5, 8, 13, 21, 34)
+SMALL = Scenario(
+    0,
+    arrivals=(
+        Arrival("plain"),
+        Arrival("slow", script=Script(received_ticks=1)),
+        Arrival("none", {"service": UNMAPPED}),
+    ),
+    steps=(
+        *(Step("arrive", who) for who in range(3)),
+        Step("pass", value=True),
+        Step("tick"),
+        Step("time", value=61.0),
+        Step("pass", value=True),
+    ),
+    portal={},
+    nordnet={},
+    sydnet={},
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with folder_in_memory() as made:
+        yield made
+
+
+@pytest.fixture
+def whole(folder: Path) -> Iterator[tuple[Whole, World]]:
+    world = world_of(SMALL, folder)
+    yield record(SMALL, world, 3), world
+    world.end()
+
+
+def test_the_same_scenario_runs_the_same_way_each_time(folder: Path) -> None:
+    runs = []
+    for _ in range(2):
+        world, events = world_of(scenario(7), folder), list[str]()
+        world.knife = Knife(watch=lambda _, event, events=events: events.append(event))  # type: ignore[misc]
+        play = Play(world, scenario(7))
+        play.run()
+        runs.append((events, play.outcome))
+        world.end()
+    assert runs[0] == runs[1]
+
+
+def test_a_program_that_was_cut_does_nothing_any_more(folder: Path) -> None:
+    world = World(folder)
+    world.outside.order()
+    world.knife = Knife(at=20)
+    with pytest.raises(Cut):
+        world.run_pass()
+    asked, left = world.outside.asked, world.snapshot()
+    with pytest.raises(Cut):
+        world.run_pass()
+    assert (world.outside.asked, world.snapshot()) == (asked, left)
+    world.end()
+
+
+def test_a_life_from_a_snapshot_goes_as_one_after_a_real_cut(whole: tuple[Whole, World], folder: Path) -> None:
+    recorded, world = whole
+    for moment in recorded.moments[::4]:
+        resumed = resume(recorded, moment, world, deep=True)
+        assert resumed.problems == []
+        from_snapshot = world.outside.ended(), world.orders()
+        world.end()
+        really = world_of(SMALL, folder)
+        play = Play(really, SMALL)
+        really.knife = Knife(at=moment.number)
+        with really.mortal():
+            play.run()
+        play.run()
+        really.run_pass()
+        assert (really.outside.ended(), really.orders()) == from_snapshot
+        really.end()
+
+
+def test_every_event_is_a_cut_point_and_those_that_change_nothing_share_a_run(whole: tuple[Whole, World]) -> None:
+    recorded, _ = whole
+    points = sum(len(moment.events) for moment in recorded.moments)
+    assert recorded.moments[-1].number + len(recorded.moments[-1].events) - 1 == points
+    first = {moment.events[0] for moment in recorded.moments}
+    assert first == {Event.REQUEST_BEFORE, Event.REQUEST_EFFECT, Event.COMMIT_AFTER}
+
+
+def test_every_kind_of_order_comes_in_the_first_scenarios() -> None:
+    names = {teller.__name__ for teller in KINDS}
+    kinds = {arrival.kind for seed in range(400) for arrival in scenario(seed).arrivals}
+    assert len(kinds) >= len(names)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cut_at_any_event_a_scenario_ends_as_it_does_uncut(folder: Path, seed: int) -> None:
+    result = prove_one(seed, folder, most=2)
+    assert [str(failure) for failure in result.failures] == []
+    assert result.runs > 20
