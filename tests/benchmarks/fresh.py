@@ -62,8 +62,10 @@ def ran(work: str, *words: object) -> dict[str, Any]:
     """What a process says that has done a work: `seconds`, `megabytes`, and `whole`, its whole life in seconds."""
     command = [sys.executable, "-m", "tests.benchmarks.fresh", work, *map(str, words)]
     began = time.perf_counter()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     whole = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found | {"whole": whole}
 
