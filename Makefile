@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test check demo bench pins clean
+.PHONY: help setup fmt lint type test check demo prove bench pins clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,12 +39,22 @@ check: lint type test ## what CI runs
 demo: $(READY) ## a day's orders against simulated remotes, in a minute or so
 	$(BIN)/syncer demo
 
-bench: $(READY) ## figures, as ratios measured side by side
+prove: $(READY) .venv-dbos/.ready ## the long proof: cuts, faults, kills; half an hour or so
+	$(BIN)/python -m tests.prove
+
+bench: $(READY) .venv-dbos/.ready ## figures, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
+
+# A general engine to compare with, in an environment of its own: syncer never needs it.
+.venv-dbos/.ready: requirements-dbos.txt
+	test -x .venv-dbos/bin/python || $(PYTHON) -m venv .venv-dbos
+	.venv-dbos/bin/python -m pip install --quiet --require-hashes -r requirements-dbos.txt
+	@touch $@
 
 pins: ## resolve the requirements again (needs uv on the PATH)
 	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements.txt
 	uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dev.txt
+	uv pip compile --group pyproject.toml:dbos --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dbos.txt
 
 clean: ## remove .venv and what the tools left
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf .venv .venv-dbos .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

@@ -1,0 +1,101 @@
+"""The long proof, one command: `python -m tests.prove`, or `make prove`.
+
+Runs cuts and faults, the state machine and the kills one after the other, prints what was tried and what went wrong,
+and exits 1 where anything did. What is right or wrong is said in those files, not here.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from rich.console import Console
+from rich.table import Table
+
+RUNS = 100_000  # cuts and faults together
+SHARE = 0.7  # of them that are cuts
+LONGEST = 3600.0  # seconds that cuts, or faults, may take on a slow machine
+Proven = tuple[str, int]  # what was tried, and how many runs of it went wrong
+
+
+def cut_everywhere(runs: int, seed: int, processes: int) -> Proven:
+    """Cuts at every event, and pairs of cuts, until there are so many runs."""
+    from tests.prove import cuts
+
+    total, seeds = cuts.Result(), count(seed)
+    began = time.monotonic()
+    while total.runs < runs and time.monotonic() - began < LONGEST:
+        total.add(cuts.prove([next(seeds) for _ in range(16 * processes)], processes, LONGEST))
+    return f"{total}; events: {_counts(total.events)}", len(total.failures)
+
+
+def fault_everywhere(runs: int, seed: int, processes: int) -> Proven:
+    """Each fault at each request, alone and with a cut, until there are so many runs."""
+    from tests.prove import faults
+
+    total, seeds = faults.Result(), count(seed)
+    began = time.monotonic()
+    while total.runs < runs and time.monotonic() - began < LONGEST:
+        total.add(faults.prove([next(seeds) for _ in range(4 * processes)], processes, LONGEST))
+    return f"{total}; faults: {_counts(total.faults)}", len(total.failures)
+
+
+def search(examples: int, seed: int, processes: int) -> Proven:
+    """The Hypothesis state machine."""
+    from tests.prove import machine
+
+    found = machine.prove(examples, seed, processes)
+    steps = sum(found.reached.values())
+    return f"{found.examples} examples, {steps} steps", len(found.failures)
+
+
+def kill(kills: int, seed: int, processes: int) -> Proven:
+    """`kill -9` of the real program, beside DBOS where that is installed. The figures are printed by it."""
+    from tests.prove.kills import DBOS_PYTHON
+
+    program = "both" if DBOS_PYTHON.exists() else "syncer"
+    if program == "syncer":
+        print("DBOS is not installed (make .venv-dbos): kills of syncer alone")
+    command = [sys.executable, "-m", "tests.prove.kills", "--kills", str(kills), "--seed", str(seed)]
+    done = subprocess.run([*command, "--processes", str(2 * processes), "--program", program], check=False)
+    return f"{kills} kills", int(done.returncode != 0)
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(found.items()))
+
+
+def main() -> int:
+    """Exit 1 where anything was lost, doubled, stuck or otherwise wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.prove", description=__doc__)
+    parser.add_argument("what", nargs="*", help="any of cuts, faults, machine, kills; all without one")
+    parser.add_argument("--runs", type=int, default=RUNS, help="cuts and faults together")
+    parser.add_argument("--examples", type=int, default=2000, help="of the state machine")
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    chosen = parser.parse_args()
+    parts: dict[str, Callable[[], Proven]] = {
+        "cuts": lambda: cut_everywhere(int(chosen.runs * SHARE), chosen.seed, chosen.processes),
+        "faults": lambda: fault_everywhere(int(chosen.runs * (1 - SHARE)), chosen.seed, chosen.processes),
+        "machine": lambda: search(chosen.examples, chosen.seed, chosen.processes),
+        "kills": lambda: kill(chosen.kills, chosen.seed, chosen.processes),
+    }
+    unknown = set(chosen.what) - set(parts)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    table, wrong = Table("part", "tried", "wrong", "minutes", box=None, pad_edge=False), 0
+    for name, part in parts.items():
+        if not chosen.what or name in chosen.what:
+            began = time.monotonic()
+            tried, failures = part()
+            table.add_row(name, tried, str(failures), f"{(time.monotonic() - began) / 60:.1f}")
+            wrong += failures
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
