@@ -85,7 +85,7 @@ def test_the_configuration_can_be_used_after_each_step(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    for name in ("xsp.secret", "nordnet.secret"):
+    for name in ("xsp.secret", "nordnet.secret", "db.secret"):
         secret = tmp_path / name
         secret.write_text("an-invented-secret\n")
         secret.chmod(0o600)
