@@ -39,6 +39,7 @@ from syncer.remotes.xsp import Row, Xsp
 
 SIBLING_CAP = 100  # a sibling of this API caps its answers at 100 rows (xsp.md, section 12)
 AT_ONCE = re.compile(r"asap|0000-00-00.*|0", re.IGNORECASE)  # a zero date is a database's way to say none
+REMEMBERED = 10_000  # rows of a listing that are kept to be compared with the next; of a longer one, none
 CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
 
 
@@ -83,7 +84,7 @@ class XspPortal:
         listed = [self._listed(row) for row in rows]
         good = tuple(row for row in listed if isinstance(row, Listed))
         broken = tuple(row for row in listed if isinstance(row, Broken))
-        self._last = {row.external_id: row for row in good}
+        self._last = {row.external_id: row for row in good} if len(good) <= REMEMBERED else {}
         position = self._position(cursor, good, today)
         reread = today.isoformat() if deep else cursor.reread_on
         warning = warning or (CAPPED if len(rows) == SIBLING_CAP else "")

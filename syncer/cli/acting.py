@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rich.markup import escape
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from structlog.contextvars import bound_contextvars
 
 from syncer.cli.naming import order_name
@@ -141,6 +139,8 @@ def _progress() -> Iterator[Progress]:
         yield Progress()
         return
     from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     with Bar(
         SpinnerColumn(),

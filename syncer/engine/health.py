@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tenacity import RetryCallState, wait_exponential_jitter
-
 from syncer.errors import AccessDenied, RemoteError, Unavailable
 from syncer.store import RemoteHealth, Store
 from syncer.telemetry import log
 
-BACK_OFF = wait_exponential_jitter(multiplier=5, max=300, jitter=2)
 LONGEST = timedelta(minutes=10)  # that we leave a remote alone by ourselves
 LONGEST_ASKED = timedelta(days=1, minutes=1)  # that a remote can ask for (remotes.http.retry_after)
 SOON = timedelta(seconds=8)  # and a poll interval: no longer, so that an outage's end is seen in time
@@ -160,6 +157,8 @@ def _known(health: RemoteHealth) -> _State:
 
 def _back_off(failures: int) -> timedelta:
     """How long to leave a remote alone after so many failures in a row."""
+    from tenacity import RetryCallState, wait_exponential_jitter  # which loads asyncio, and may never be needed
+
     attempt = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
     attempt.attempt_number = failures
-    return timedelta(seconds=BACK_OFF(attempt))
+    return timedelta(seconds=wait_exponential_jitter(multiplier=5, max=300, jitter=2)(attempt))

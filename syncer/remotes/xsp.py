@@ -167,7 +167,7 @@ class Xsp:
             raise Unreadable(
                 self._http.remote, method, f"the answer holds no {item} that can be told", raw=_raw(payload)
             )
-        return [_row(element) for element in items]
+        return [_taken(element) for element in items]
 
     def _details(self, method: str, key: str) -> Details:
         payload = self._ask(method, {"id": key}, safe=True)
@@ -346,6 +346,13 @@ def _items(payload: Element, name: str) -> list[Element]:
 
 def _is_item(found: str, name: str) -> bool:
     return found == name or numbered(found)
+
+
+def _taken(element: Element) -> Row:
+    """A row, whose element is let go: a long list would stand in memory twice."""
+    row = _row(element)
+    element.clear()
+    return row
 
 
 def _row(element: Element) -> Row:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Table, bindparam, case, func, insert, null, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from syncer.orders import (
     OPEN_INTENT,
@@ -279,7 +279,7 @@ def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None
 
 @cache
 def _upsert(dialect: str, table: Table, columns: tuple[str, ...]) -> Executable:
-    new = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    new = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)  # the other one need not be loaded
     key = [column.name for column in table.primary_key]
     rest = {name: new.excluded[name] for name in columns if name not in key}
     given = new.values({name: bindparam(name) for name in columns})

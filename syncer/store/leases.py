@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Interval, Select, exc, func, literal, or_, update
-from sqlalchemy.dialects import postgresql
 
 from syncer.store.rows import LEASES, ORDERS
 
@@ -69,6 +68,8 @@ class Leases:
         """Whether this worker is the one that does `name`, as far as any can be."""
         if not self.shared:
             return True
+        from sqlalchemy.dialects import postgresql  # 0.1 s that SQLite has no use for
+
         self._keep_them()
         mine = postgresql.insert(LEASES).values(name=name, owner=self.owner, until=self._until())
         taken = mine.on_conflict_do_update(
