@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -91,6 +92,8 @@ class XspPortal:
         return Page(good, broken, Cursor(position, reread), warning)
 
     def _listed(self, row: Row) -> Listed | Broken:
+        if not self._last:
+            return _listed(row)
         key = row.fields.get("id")
         before = self._last.get(key) if isinstance(key, str) else None
         return before if before is not None and before.head == row.fields else _listed(row)
@@ -267,19 +270,24 @@ class XspPortal:
 
 
 def _listed(row: Row) -> Listed | Broken:
-    if row.id is None:
+    key = row.id
+    if key is None:
         return Broken(row.raw, "a listed row has no usable id")
-    return Listed(row.id, _status(row.fields), _text(row.fields.get("service")), _mark(row.fields), row.fields)
+    return Listed(key, _status(row.fields), _text(row.fields.get("service")), _mark(row.fields), row.fields)
 
 
 def _mark(fields: Mapping[str, Any]) -> str:
     """A fingerprint of all of a row but its status. XML's texts hold none of the characters that part them here."""
-    parts = [
-        f"{name}\x1e{value if isinstance(value, str) else json.dumps(value, sort_keys=True)}"
-        for name, value in sorted(fields.items())
-        if name != "status"
-    ]
-    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
+    names = _marked(tuple(fields))
+    values = [fields[name] for name in names]
+    if not all(isinstance(value, str) for value in values):
+        values = [json.dumps(value, sort_keys=True) for value in values]
+    return hashlib.blake2b("\x1f".join([*names, *values]).encode(), digest_size=12).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _marked(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if name != "status"))
 
 
 def _status(fields: Mapping[str, Any]) -> str:

@@ -345,7 +345,7 @@ def _items(payload: Element, name: str) -> list[Element]:
 
 
 def _is_item(found: str, name: str) -> bool:
-    return found == name or numbered(found)
+    return found == name or (found[:1] == "k" and numbered(found))
 
 
 def _taken(element: Element) -> Row:

@@ -118,8 +118,8 @@ class OrderRow(SQLModel, table=True):
         _part("ix_orders_leased", "leased_by", where="leased_by IS NOT NULL"),
         _part("ix_orders_parked", "id", where="park IS NOT NULL"),
         _part("ix_orders_open", "portal", "created_at", where="ended_at IS NULL"),
-        _part("ix_orders_ref", "fulfilment", "fulfilment_ref", where="ended_at IS NULL"),
-        _part("ix_orders_keeping", "ended_at", where="erased_at IS NULL"),
+        _part("ix_orders_ref", "fulfilment", "fulfilment_ref", where="ended_at IS NULL AND fulfilment_ref IS NOT NULL"),
+        _part("ix_orders_keeping", "ended_at", where="ended_at IS NOT NULL AND erased_at IS NULL"),
     )
 
     id: int | None = _id()

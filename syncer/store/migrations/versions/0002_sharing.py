@@ -38,8 +38,10 @@ def upgrade() -> None:
     _part("ix_orders_leased", "orders", ["leased_by"], "leased_by IS NOT NULL")
     _part("ix_orders_parked", "orders", ["id"], "park IS NOT NULL")
     _part("ix_orders_open", "orders", ["portal", "created_at"], "ended_at IS NULL")
-    _part("ix_orders_ref", "orders", ["fulfilment", "fulfilment_ref"], "ended_at IS NULL")
-    _part("ix_orders_keeping", "orders", ["ended_at"], "erased_at IS NULL")
+    _part(
+        "ix_orders_ref", "orders", ["fulfilment", "fulfilment_ref"], "ended_at IS NULL AND fulfilment_ref IS NOT NULL"
+    )
+    _part("ix_orders_keeping", "orders", ["ended_at"], "ended_at IS NOT NULL AND erased_at IS NULL")
     op.create_index("ix_intents_order", "intents", ["order_id", "at"])
     _part("ix_intents_open", "intents", ["order_id"], "open", unique=True)
 
