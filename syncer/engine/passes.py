@@ -203,7 +203,7 @@ class Engine:
             return False
         try:
             mentions = room.followers[name].poll(room.store.cursor(_events_of(name)))
-        except (Unavailable, AccessDenied) as failure:
+        except (Unavailable, AccessDenied, Unreadable, Rejected) as failure:
             self._not_polled(name, failure, tally)
             return False
         except StoreError:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 
@@ -259,6 +260,11 @@ class Accounting:
 # --- observations ---------------------------------------------------------------------------------------------
 
 
+@cache
+def _event(name: str) -> str:
+    return "order." + re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Something that happened to an order. `text` is for people, and never holds personal data."""
@@ -266,7 +272,7 @@ class Observation:
     @property
     def event(self) -> str:
         """The stable name in history and logs."""
-        return "order." + re.sub(r"(?<=[a-z])([A-Z])", r"_\1", type(self).__name__).lower()
+        return _event(type(self).__name__)
 
     @property
     def text(self) -> str:

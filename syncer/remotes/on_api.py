@@ -23,6 +23,7 @@ DEFAULT_PATHS = {
     "subscriptions": "subscriptions/",
     "orderevents": "orderevents/",
 }
+NO_DISCOVERY = "set discovery = false if this network has none"
 NAMES = {"order": "orders", "access": "accesses", "orderevent": "orderevents"}  # discovery's other spellings
 
 
@@ -101,7 +102,10 @@ class OnApi:
             return self._abilities
 
     def _discover(self) -> Abilities:
-        answer = self._get("discovery", self._base)
+        try:
+            answer = self._get("discovery", self._base)
+        except Unreadable as failure:
+            raise Unavailable(self._http.remote, "discovery", failure.cause, NO_DISCOVERY) from None
         if answer.status in {404, 405, 501}:
             return Abilities()
         entries = self._entries(answer)
@@ -127,8 +131,7 @@ class OnApi:
             found = None
         if answer.status == 200 and isinstance(found, list):
             return found
-        hint = "set discovery = false if this network has none"
-        raise Unavailable(self._http.remote, "discovery", "the list of endpoints can't be read", hint)
+        raise Unavailable(self._http.remote, "discovery", "the list of endpoints can't be read", NO_DISCOVERY)
 
     def _address(self, endpoint: object) -> str | None:
         """Where a listed endpoint is: below our base where it is on our host, elsewhere only where that is configured.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
-from syncer.remotes.http import Http, Limits
+from syncer.remotes.http import Answer, Http, Limits, _TooLarge
 from syncer.remotes.on_api import NetworkOrder, OnApi
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.on_api import OnApiSimulator, Script
@@ -651,3 +651,15 @@ def test_every_pair_of_a_version_and_a_deviation_is_read(benches: Any) -> None:
         with pytest.raises(Rejected) as caught:
             client.activate({**BODY, "accessId": "unknown"})
         assert "<" not in caught.value.cause
+
+
+def test_a_list_of_endpoints_that_is_too_long_is_an_outage_and_no_bug() -> None:
+    """As one that can't be read: it is asked for again before anything is concluded from it."""
+
+    class Endless(Http):
+        def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
+            raise _TooLarge
+
+    client = OnApi(Endless("net", Limits()), "http://127.0.0.1:1/onapi/2.4/", "2.4")
+    with pytest.raises(Unavailable, match="the answer passes .*discovery = false"):
+        client.abilities()
