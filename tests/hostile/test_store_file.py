@@ -179,9 +179,9 @@ DAMAGES = {
 }
 
 
-UNNOTICED = "a file that is shorter than its own header says is only noticed where a page that is gone is read"
+NO_HEADER = "the size in a header is believed also where the first bytes say that there is none"
 NOTICED = [
-    pytest.param(damage, marks=[pytest.mark.xfail(strict=True, reason=UNNOTICED)] * (damage is cut_in_its_last_page))
+    pytest.param(damage, marks=[pytest.mark.xfail(strict=True, reason=NO_HEADER)] * (damage is garbage_at_the_start))
     for damage in DAMAGES
 ]
 

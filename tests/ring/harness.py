@@ -1,7 +1,8 @@
 """The whole ring over real HTTP: simulated remotes under a host, a configuration, and passes of the real program.
 
 A pass runs in this process with a clock that the simulators share, or as a process of its own where the claim is about
-the program. What must always be true of the remotes' own journal stands here too.
+the program. The store is SQLite's, or a database of a PostgreSQL server that the world is given. What must always be
+true of the remotes' own journal stands here too.
 """
 
 import json
@@ -19,7 +20,8 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from syncer import cli, wiring
@@ -32,6 +34,7 @@ from syncer.simulators.wire import Request, Simulator
 from syncer.simulators.xsp import XspSimulator
 from syncer.store import Store
 from syncer.telemetry import Redactor
+from tests.postgres import Server
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NOON = datetime(2031, 5, 4, 12, 0, tzinfo=STOCKHOLM).astimezone(UTC)
@@ -39,10 +42,15 @@ KEY, PASSWORD = "påhittad nyckel & mer", "hemligt-lösen-å"
 FIBER = "FIBER-250-250"
 PLAIN, DESK, PROGRAM, UNMAPPED = "3105", "3200", "3300", "77"
 PATIENCE = 120.0  # seconds until a process that hangs is killed
+LATER = (
+    "UPDATE orders SET leased_until = leased_until - make_interval(secs => %(seconds)s)",
+    "UPDATE leases SET until = until - make_interval(secs => %(seconds)s)",
+)
 WRITES = frozenset({"set_status", "add_message"})
 
 HEAD = """
 {top}
+{store}
 [log]
 level = "{level}"
 
@@ -125,8 +133,11 @@ class Ran:
 class World:
     """A portal, a network, and a program that lives between them, at a time of its own or (`at` None) at present.
 
-    `settings` fill the configuration's gaps.
+    `store` is the PostgreSQL server that its database is on, where it isn't SQLite's. `settings` fill the
+    configuration's gaps.
     """
+
+    server: ClassVar[Server | None] = None  # that all worlds' databases are on, where `--store postgresql` says so
 
     def __init__(
         self,
@@ -136,9 +147,12 @@ class World:
         portal: Mapping[str, Any] | None = None,
         network: Mapping[str, Any] | None = None,
         others: Mapping[str, Simulator] | None = None,
+        store: Server | None = None,
         **settings: str,
     ) -> None:
         self.folder = folder
+        self._server = store or self.server
+        self.store_url = f"sqlite:///{self.database}" if self._server is None else self._server.database()
         self.clock = Clock(wiring.utc() if at is None else at)
         options = {"version": "2.4", **(network or {})}
         self.portal = XspSimulator(name="tg", api_key=KEY, now=self.clock, **(portal or {}))
@@ -150,7 +164,8 @@ class World:
         for name, secret in (("key", KEY), ("password", PASSWORD)):
             (folder / f"{name}.secret").write_text(secret, encoding="utf-8")
             (folder / f"{name}.secret").chmod(0o600)
-        self._settings = {**DEFAULTS, "version": str(options["version"]), **settings}
+        placed = "" if self._server is None else f'[store]\nurl = "{self.store_url}"'
+        self._settings = {**DEFAULTS, "version": str(options["version"]), "store": placed, **settings}
         self._ports = 0
 
     def __enter__(self) -> Self:
@@ -160,6 +175,8 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.host.stop()
+        if self._server is not None and self._server.pid is not None:
+            self._server.drop(self.store_url)
         assert self.host.crashes == []
 
     # --- the program --------------------------------------------------------------------------------------------
@@ -170,6 +187,7 @@ class World:
 
     @property
     def database(self) -> Path:
+        """SQLite's file, where the store is in one."""
         return self.folder / "state" / "syncer.db"
 
     def configure(self, **settings: str) -> None:
@@ -182,7 +200,7 @@ class World:
     def engine(self) -> Iterator[Engine]:
         """The program, alive in this process. Where there is no database it gets an empty one, quicker than its own."""
         config = conf.load(self.config_file)
-        if not self.database.exists():
+        if self._server is None and not self.database.exists():
             self.database.parent.mkdir(exist_ok=True)
             self.database.write_bytes(empty_database())
         redactor = Redactor(config.secrets())
@@ -198,9 +216,19 @@ class World:
         return summary
 
     def forget(self) -> None:
-        """The database is gone, as with a lost disk."""
+        """The database is gone, as with a lost disk; or, on a server, a new one is there in its place."""
+        if self._server is not None:
+            self._server.empty(self.store_url)
         for file in self.database.parent.glob("syncer.db*"):
             file.unlink()
+
+    def wait_out(self, seconds: float) -> None:
+        """So much time goes by: on the world's clock, and on the database's, which says when a lease ends."""
+        self.clock.go_on(seconds=seconds)
+        if self._server is not None:
+            with self._server.admin(urlsplit(self.store_url).path[1:]) as connection:
+                for statement in LATER:
+                    connection.execute(statement, {"seconds": seconds})
 
     @contextmanager
     def start(self, *words: str, **more: str) -> Iterator["subprocess.Popen[str]"]:
@@ -259,9 +287,13 @@ class World:
 
     # --- what came of it ----------------------------------------------------------------------------------------
 
+    def reading(self) -> Store:
+        """The store, to be looked into, whoever works with it."""
+        return Store.open(self.store_url, exclusive=False)
+
     def orders(self) -> dict[str, Order]:
         """The program's orders by their portal's id."""
-        with Store.open(f"sqlite:///{self.database}", exclusive=False) as store:
+        with self.reading() as store:
             return {order.external_id: order for order in store.orders()}
 
     def told(self, number: str) -> list[str]:

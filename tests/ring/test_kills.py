@@ -8,10 +8,13 @@ import pytest
 
 from syncer.simulators.host import Armed, Fault
 from syncer.simulators.on_api import Script
+from tests.postgres import Server
 from tests.ring.harness import UNMAPPED, World, assert_nothing_twice, changes_something
 
 WRITES = 10  # received for three, two activations, active and delivered, waiting, and two messages
 READS = 6
+TIMEOUT = 60  # seconds that a call may take
+LEASE = 2 * TIMEOUT + 10  # that what it had in hand stays a killed worker's
 
 
 def fill(world: World) -> None:
@@ -43,7 +46,7 @@ def kill_when(world: World, held: Armed) -> None:
 
 def assert_recovers(world: World, undisturbed: dict[str, tuple[Any, ...]]) -> None:
     world.host.clear_faults()
-    world.clock.go_on(seconds=61)  # until the remote can't be at work on it any more
+    world.wait_out(LEASE + 1)  # until the remote can't be at work on it any more, and another worker may go on
     world.once(2)
     assert world.outcome() == undisturbed
     assert_nothing_twice(world)
@@ -55,22 +58,22 @@ def assert_recovers(world: World, undisturbed: dict[str, tuple[Any, ...]]) -> No
 @pytest.mark.parametrize("kind", [Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER], ids=["before", "after"])
 @pytest.mark.parametrize("number", range(WRITES))
 def test_killed_while_it_writes_it_goes_on_from_there(
-    tmp_path: Path, undisturbed: dict[str, tuple[Any, ...]], number: int, kind: Fault
+    tmp_path: Path, undisturbed: dict[str, tuple[Any, ...]], store: Server | None, number: int, kind: Fault
 ) -> None:
-    with World(tmp_path, at=None, timeout="60s") as world:
+    with World(tmp_path, at=None, store=store, timeout=f"{TIMEOUT}s") as world:
         fill(world)
-        kill_when(world, world.host.fault(kind, where=changes_something, skip=number, seconds=60))
+        kill_when(world, world.host.fault(kind, where=changes_something, skip=number, seconds=TIMEOUT))
         assert_recovers(world, undisturbed)
 
 
 @pytest.mark.parametrize("number", range(0, READS * 2, 2))
 def test_killed_while_it_reads_it_goes_on_from_there(
-    tmp_path: Path, undisturbed: dict[str, tuple[Any, ...]], number: int
+    tmp_path: Path, undisturbed: dict[str, tuple[Any, ...]], store: Server | None, number: int
 ) -> None:
-    with World(tmp_path, at=None, timeout="60s") as world:
+    with World(tmp_path, at=None, store=store, timeout=f"{TIMEOUT}s") as world:
         fill(world)
         reads = world.host.fault(
-            Fault.TIMEOUT_BEFORE, where=lambda request: not changes_something(request), skip=number, seconds=60
+            Fault.TIMEOUT_BEFORE, where=lambda request: not changes_something(request), skip=number, seconds=TIMEOUT
         )
         kill_when(world, reads)
         assert_recovers(world, undisturbed)

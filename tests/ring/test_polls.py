@@ -13,7 +13,6 @@ from syncer.engine import Summary
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
 from syncer.simulators.xsp import Envelope, XspSimulator
-from syncer.store import Store
 from tests.ring.harness import KEY, NOON, STOCKHOLM, World, assert_nothing_twice
 
 SLOW = Script(received_ticks=99)
@@ -49,7 +48,7 @@ def days_ago(world: World, days: int) -> str:
 
 
 def position(world: World) -> str:
-    with Store.open(f"sqlite:///{world.database}", exclusive=False) as store:
+    with world.reading() as store:
         return store.cursor("tg").position or ""
 
 

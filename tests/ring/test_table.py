@@ -15,7 +15,6 @@ from syncer.engine import Summary
 from syncer.orders import Park, reference
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
-from syncer.store import Store
 from tests.ring.harness import FIBER, STOCKHOLM, World, assert_nothing_twice
 
 SLOW = Script(received_ticks=1, progress_ticks=1)
@@ -361,7 +360,7 @@ def test_unreadable_is_parked_with_its_raw_answer_and_nothing_is_written_on_a_gu
         world.portal.break_detail(number, how)
         play(world, lambda: None)
         assert_row(world, number, [], 0, Park.UNREADABLE)
-        with Store.open(f"sqlite:///{world.database}", exclusive=False) as store:
+        with world.reading() as store:
             explained = store.explain(f"tg:{number}")
         assert explained is not None
         assert "<response" in (explained.raw or "")
