@@ -661,5 +661,5 @@ def test_a_list_of_endpoints_that_is_too_long_is_an_outage_and_no_bug() -> None:
             raise _TooLarge
 
     client = OnApi(Endless("net", Limits()), "http://127.0.0.1:1/onapi/2.4/", "2.4")
-    with pytest.raises(Unavailable, match="the answer passes .*discovery = false"):
+    with pytest.raises(Unavailable, match=r"the answer passes .*discovery = false"):
         client.abilities()
