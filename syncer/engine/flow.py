@@ -24,7 +24,7 @@ class Flow:
 
     `refill` is asked for orders whose next step is about none of the remotes that it is given, which are full.
     `parallel` is how many calls each remote takes at once; one that isn't named takes any number. `done` is told of
-    each order that has come as far as it goes now, `left` of each that finds its remote's queue too long to wait.
+    each order that has come as far as it goes now, `left` of each that may go on soon, and doesn't wait for it here.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Flow:
                     return
                 self._step(walk, step)
             self._leave(walk)
-            self._done(walk)
+            (self._left if walk.again else self._done)(walk)
         except BaseException:
             self._leave(walk)
             raise

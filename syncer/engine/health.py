@@ -79,6 +79,12 @@ class Health:
         with self._lock:
             return [name for name, state in self._states.items() if state.shut(now)]
 
+    def left_alone(self, name: str, now: datetime) -> bool:
+        """Whether a remote is closed for longer than a probe takes."""
+        with self._lock:
+            state = self._states.get(name)
+            return state is not None and (state.denied or bool(state.waits(now)))
+
     def open(self, name: str, now: datetime) -> bool:
         """Whether somebody may call a remote now."""
         return name not in self.closed(now)

@@ -114,6 +114,7 @@ class Engine:
         self.room.health.forgive()
         if once:
             self.room.health.override()
+            self.room.store.hasten(at)
         leads = once or self.room.store.leases.lead(POLLING)
         wanted = list(self.room.sources) if sources is None else list(sources)
         polled = self._poll(wanted if leads else [], tally)
@@ -224,16 +225,14 @@ class Engine:
         """Takes every order as far as it goes now, and those that are due again after that, once more."""
         deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
-        once_more = once
         while not self.stopped:
-            worked = self._round(tally, rules, rounds, once=once_more)
-            once_more = False
+            worked = self._round(tally, rules, rounds)
             if not worked and not (once and self._worth_waiting(tally, deadline)):
                 return
 
-    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], *, once: bool) -> bool:
+    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int]) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
-        claims = _Claims(self.room, tally, rounds, portion=self._workers, once=once)
+        claims = _Claims(self.room, tally, rounds, portion=self._workers)
 
         def refill(full: frozenset[str]) -> list[Walk]:
             more = [] if self.stopped else claims.more(full)
@@ -254,7 +253,8 @@ class Engine:
 
     def _worth_waiting(self, tally: Tally, deadline: float) -> bool:
         """Waits a little where that lets an uncertain call be asked about in this pass; says whether it did."""
-        until = self.room.store.next_uncertain(besides=tally.blocked)
+        closed = self.room.health.closed(self.room.now())
+        until = self.room.store.next_uncertain(besides=tally.blocked, without=closed)
         if until is None or self.stopped:
             return False
         wait = max(0.0, (until - self.room.now()).total_seconds())
@@ -299,14 +299,13 @@ class Engine:
 class _Claims:
     """The orders that are due, a portion at a time, each once in a round; `had` counts them, `over` those worked on."""
 
-    def __init__(self, room: Room, tally: Tally, rounds: Counter[int], *, portion: int, once: bool) -> None:
+    def __init__(self, room: Room, tally: Tally, rounds: Counter[int], *, portion: int) -> None:
         self.had = 0
         self.over = 0
         self._room = room
         self._tally = tally
         self._rounds = rounds
         self._portion = portion
-        self._once = once
         self._lock = threading.Lock()
         self._had: set[int] = set()
         self._in_hand: set[int] = set()
@@ -320,7 +319,7 @@ class _Claims:
             now = self._room.now()
             without = {*full, *self._room.health.closed(now)}
             limit = self._portion + len(self._in_hand)  # those in hand are found again, since they are due still
-            found = self._room.store.claim(now, limit=limit, once=self._once, without=without, after=after)
+            found = self._room.store.claim(now, limit=limit, without=without, after=after)
             wanted = [one for one in found if self._wants(one)]
             if wanted or not found:
                 return wanted
@@ -333,7 +332,8 @@ class _Claims:
             left_alone(self._room, self._tally, one)
             return False
         with self._lock:
-            if one.id in self._had or one.order.name in self._tally.blocked or self._rounds[one.id] >= MOST_ROUNDS:
+            had = one.id in self._had or self._rounds[one.id] >= MOST_ROUNDS
+            if had or one.order.name in self._tally.blocked:
                 if one.id not in self._in_hand:
                     self._to_give.append(one.id)
                 return False

@@ -107,6 +107,7 @@ class Walk:
         self.held = held
         self.place: str | None = None  # the remote that keeps a place for this walk's next call
         self.keeps: str | None = None  # where the call will be that this step has begun
+        self.again = False  # it has to wait for no longer than another order's call takes
         self.reserve: Callable[[str], bool] = lambda _: True  # takes a place at a remote, if it has one now
         self._room = room
         self._rules = rules
@@ -195,8 +196,13 @@ class Walk:
         if gone is not None:
             self._apply(Broke(f"{gone} is not in the configuration any more: put it back, then retry"))
             return None
-        if not all(self._admit(name) for name in needs(step, order)):
-            self._tally.blocked.add(order.name)
+        shut = [name for name in needs(step, order) if not self._admit(name)]
+        if shut:
+            now = self._room.now()
+            if any(self._room.health.left_alone(name, now) for name in shut):
+                self._tally.blocked.add(order.name)
+            else:  # somebody finds out just now whether the remote is up again
+                self.again = True
             return None
         written = step.intent is None or step.intent.at is not None  # decided only now: it is written down first
         return Step(step, remote_of(step, order) if written else None)

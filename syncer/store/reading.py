@@ -124,27 +124,17 @@ class Reading:
             found = tx.execute(query).one()
         return min((at for at in (found[0], _day(found[1])) if at is not None), default=None)
 
-    def due(self, now: datetime, *, once: bool = False) -> list[str]:
-        """The names of the orders that something may be done about now, those that have waited longest first.
-
-        `once` overrides times that aren't firm.
-        """
-        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(*self._ripe(now, once=once))
+    def due(self, now: datetime) -> list[str]:
+        """The names of the orders that something may be done about now, those that have waited longest first."""
+        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(*self._ripe(now))
         with self._read() as tx:
             rows = tx.execute(query.order_by(ORDERS.c.wake_at, ORDERS.c.id))
             return [f"{portal}:{external_id}" for portal, external_id in rows]
 
     def _ripe(
-        self,
-        now: datetime,
-        *,
-        once: bool,
-        without: Collection[str] = (),
-        after: tuple[datetime, int] | None = None,
+        self, now: datetime, *, without: Collection[str] = (), after: tuple[datetime, int] | None = None
     ) -> list[ColumnElement[bool]]:
-        ripe = [ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_at <= now]
-        if once:
-            ripe[1] = or_(ripe[1], ORDERS.c.wake_firm.is_(False))
+        ripe: list[ColumnElement[bool]] = [ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_at <= now]
         if without:
             ripe.append(or_(ORDERS.c.needs.is_(None), ORDERS.c.needs.not_in(list(without))))
         if after is not None:
@@ -158,14 +148,18 @@ class Reading:
         far = and_(ORDERS.c.wake_at > now + FARTHEST, ORDERS.c.wake_firm.is_(False), ORDERS.c.wake_at.is_not(None))
         return changed, far
 
-    def next_uncertain(self, besides: Collection[str] = ()) -> datetime | None:
-        """When the first of the uncertain intents that can be asked about may be asked about."""
+    def next_uncertain(self, besides: Collection[str] = (), without: Collection[str] = ()) -> datetime | None:
+        """When the first of the uncertain intents that can be asked about may be asked about.
+
+        Those of orders `besides`, and at remotes `without`, don't count.
+        """
         query = (
             select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.wake_at)
             .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
             .where(
                 INTENTS.c.open,
                 INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
+                INTENTS.c.target.not_in(list(without)),
                 ORDERS.c.park.is_(None),
                 ORDERS.c.wake_at.is_not(None),
             )

@@ -184,12 +184,18 @@ class Store(Reading):
                     put_off = {"wake_at": now, "wake_firm": False, "updated_at": now, "rev": ORDERS.c.rev + 1}
                     tx.execute(update(ORDERS).where(astray).values(put_off))
 
+    def hasten(self, now: datetime) -> None:
+        """Makes every order due whose time to wake isn't firm; what is in hand keeps its own word about that."""
+        later = (ORDERS.c.wake_at > now, ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_firm.is_(False))
+        if self._any(select(ORDERS.c.id).where(*later).limit(1)):
+            with self._write() as tx:
+                tx.execute(update(ORDERS).where(*later).values(wake_at=now))
+
     def claim(
         self,
         now: datetime,
         *,
         limit: int,
-        once: bool = False,
         without: Collection[str] = (),
         after: tuple[datetime, int] | None = None,
     ) -> list[InHand | Spoilt]:
@@ -198,7 +204,7 @@ class Store(Reading):
         Orders whose next step is about a remote `without` are left. `after` is where the last claim ended: an order's
         time to wake, and its row. Several workers on one database never get the same order.
         """
-        ripe = self._ripe(now, once=once, without=without, after=after)
+        ripe = self._ripe(now, without=without, after=after)
         rows = select(ORDERS.c.id).where(*ripe).order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit)
         if self.leases.shared:
             with self._write() as tx:

@@ -22,6 +22,7 @@ class FakeWalk:
 
     def __init__(self, town: "Town", name: str, remotes: Iterable[str | None]) -> None:
         self.name, self.left = name, list(remotes)
+        self.again = False
         self.place: str | None = None
         self.keeps: str | None = None
         self.reserve: Callable[[str], bool] = lambda _: True

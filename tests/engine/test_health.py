@@ -1,6 +1,7 @@
 """Claims about which remotes are called when, and what is said of an outage."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -235,3 +236,44 @@ def test_health_is_the_same_however_many_threads_tell_it(bench: Bench, tmp_path:
         list(pool.map(lambda _: bench.health.well("stads", NOW), range(40)))
     assert len(bench.events("remote.up")) == 1
     assert isinstance(bench.store, Store)
+
+
+# --- the probe ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Bench:
+    """Many orders, and a network that is down."""
+    bench = Bench(tmp_path, workers=4, orders=12)
+    bench.network.trouble = _raising(Unavailable("nordnet", "orders.create", "connection refused"))
+    bench.engine.run_pass(once=True)
+    return bench
+
+
+def test_an_outage_costs_one_probe_an_interval_and_not_one_for_each_order(town: Bench) -> None:
+    for _ in range(5):
+        before = town.calls.of("nordnet")
+        town.clock.pass_(minutes=10)
+        town.engine.run_pass(sources=[])
+        assert town.calls.of("nordnet") - before == 1
+
+
+def test_once_it_is_over_the_same_pass_takes_all_orders_to_their_end(town: Bench) -> None:
+    town.network.trouble = _well
+    town.engine.run_pass(once=True)
+    assert set(town.portal.status.values()) == {"delivered"}
+    assert town.calls.overlaps == []
+
+
+def test_two_threads_never_probe_at_once(town: Bench) -> None:
+    town.clock.pass_(minutes=10)
+    assert [town.health.admit("nordnet", town.clock()) for _ in range(3)] == [True, False, False]
+    town.health.release("nordnet")
+    assert town.health.admit("nordnet", town.clock())
+
+
+def test_a_wait_that_a_wrong_clock_has_written_is_no_wait(bench: Bench) -> None:
+    bench.clock.pass_(days=3)
+    _ill(bench, _busy(600))
+    bench.clock.pass_(days=-3)
+    assert bench.health.open("stads", bench.clock())
