@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import pytest
 
 DEBIAN = Path("/usr/lib/postgresql")  # one folder for each major version
-OLDEST = 13  # the oldest major version that its makers still mend
+OLDEST = 15  # the oldest major version that the program promises to work with
 PATIENCE = 60.0  # seconds for the server to start or to stop
 PORTS = range(20_000, 32_000)  # below those that the system gives to whoever asks for any
 ADMIN, PROGRAM = "postgres", "syncer"  # the superuser, by the socket only; the program's user owns its databases

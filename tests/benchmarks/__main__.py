@@ -38,7 +38,7 @@ def _idle(*, quick: bool) -> Iterator[Figure]:
 
 
 def _ingest(*, quick: bool) -> Iterator[Figure]:
-    yield ingest(*((50, 1) if quick else (100_000, 3)))
+    yield ingest(*((50, 1) if quick else (100_000, 5)))
 
 
 def _passes(*, quick: bool) -> Iterator[Figure]:

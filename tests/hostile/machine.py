@@ -23,7 +23,6 @@ import pytest
 from syncer.orders import Intent, IntentState
 from syncer.simulators.host import Fault
 from syncer.simulators.wire import Request
-from syncer.store import Store
 from tests.ring.harness import PATIENCE, World, assert_nothing_twice
 
 OFTEN = 'poll_every = "1s"'
@@ -225,7 +224,7 @@ def read_only(place: Path) -> Iterator[None]:
 def open_intents(world: World) -> list[Intent]:
     """The calls that may or may not have been made, as the store knows them."""
     found = []
-    with Store.open(f"sqlite:///{world.database}", exclusive=False) as store:
+    with world.reading() as store:
         for order in store.orders():
             explained = store.explain(order.name)
             found += [intent for intent in explained.intents if intent.state in UNKNOWN] if explained else []

@@ -21,13 +21,6 @@ from tests.ring.kinds import SLOW
 
 JUMPS = [timedelta(days=3), timedelta(days=-3), timedelta(days=400), timedelta(days=-400)]
 EACH = pytest.mark.parametrize("jump", JUMPS, ids=lambda jump: f"{jump.days}d")
-ASTRAY = (
-    "a firm wake time (an uncertain call's) that a clock ahead has written is obeyed, though the clock was put right"
-)
-AHEAD = pytest.mark.xfail(strict=True, reason=ASTRAY)
-EACH_AHEAD = pytest.mark.parametrize(
-    "jump", [pytest.param(jump, marks=[AHEAD] * (jump.days > 0)) for jump in JUMPS], ids=lambda jump: f"{jump.days}d"
-)
 
 
 class Wrong(Clock):
@@ -161,7 +154,7 @@ def test_a_remote_that_asked_for_a_minute_while_the_clock_was_wrong_is_called_ag
         assert told == ["received", "active", "delivered"]
 
 
-@EACH_AHEAD
+@EACH
 @pytest.mark.parametrize("once", [True, False], ids=["once", "run"])
 def test_a_call_of_unknown_outcome_while_the_clock_was_wrong_is_asked_about_soon(
     tmp_path: Path, jump: timedelta, once: bool

@@ -191,7 +191,7 @@ def resume(whole: Whole, moment: Moment, world: World, *, deep: bool, again: boo
         recorder = Recorder(play)
         world.knife = Knife(watch=recorder)
         run.moments = recorder.moments
-    play.step(moment.place.step)
+    play.recover()
     world.knife = Knife()
     play.run(until=whole.next_pass(play.place.step))
     run.asked = play.place.asked != moment.place.asked

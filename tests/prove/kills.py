@@ -4,6 +4,9 @@
 process that knows nothing of the harness; the simulated remotes are a process of their own, one to each world. What
 was done to an order is the checker's to say, never the harness's, and never the program's.
 
+`--store postgresql` puts syncer's stores on a server of that kind. A worker that is killed there leaves leases, which
+time would end: some are ended at once, as though the next life had begun later.
+
 The seed fixes what is drawn (orders, faults, moments), not where the machine's threads are at such a moment: a seed
 that failed once is run again several times.
 """
@@ -35,6 +38,7 @@ from syncer.simulators.host import Answer, Host
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
 from syncer.simulators.wire import Reply, Request, Simulator
 from syncer.simulators.xsp import XspSimulator
+from tests.postgres import Server, server
 from tests.prove.checker import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +55,12 @@ LOOK_EVERY = 0.01
 WORLD_OF = 50  # kills of one world: a longer one has a longer listing
 NO_MORE = 0.6  # seconds of start-up within which some of the kills land
 
+LEAD_ENDS = "UPDATE leases SET until = now() - interval '1 s'"
+LEASES_END = "UPDATE orders SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL"
+MAKING = threading.Lock()  # the worlds are made by several threads
+
 CONFIG = """
+{store}
 [log]
 level = "warning"
 
@@ -79,7 +88,7 @@ rate = 1000
 [fulfilments.courier]
 kind = "command"
 command = {command}
-timeout = "20s"
+timeout = "8s"
 retry_every = "1s"
 parallel = 4
 
@@ -255,7 +264,8 @@ def _prepare_syncer(world: "World") -> None:
         file = world.folder / f"{name}.secret"
         file.write_text(secret, encoding="utf-8")
         file.chmod(0o600)
-    config = CONFIG.format(url=world.remotes.url, command=json.dumps(_command(world)))
+    placed = f'[store]\nurl = "{world.database}"' if world.database else ""
+    config = CONFIG.format(store=placed, url=world.remotes.url, command=json.dumps(_command(world)))
     (world.folder / "syncer.toml").write_text(config, encoding="utf-8")
 
 
@@ -338,7 +348,7 @@ class Outcome:
 class World:
     """The remotes, a folder, and a program that is killed in it. `span` is how long a life is, at most, in seconds.
 
-    `stop` ends it before its time.
+    `store` is the server that its database is on, where it isn't a file. `stop` ends it before its time.
     """
 
     folder: Path
@@ -349,9 +359,14 @@ class World:
     faults: bool = True
     killed: list[Kill] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
+    store: Server | None = None
+    database: str = ""
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
+        if self.store is not None:
+            with MAKING:
+                self.database = self.store.database()
         self.program.prepare(self)
 
     # What the program is given
@@ -399,9 +414,18 @@ class World:
             log.write(ran.stderr)
         return ran.stdout.decode()
 
+    def end_leases(self, *statements: str) -> None:
+        """What dead workers had leased is free, as it is in time."""
+        if self.store is not None:
+            with self.store.admin(urlsplit(self.database).path[1:]) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+
     def live(self) -> None:
         """One life: orders come before it and in it, and it ends by a kill, unless a single pass is done earlier."""
         self._unless_stopped()
+        if self.store is not None:
+            self.end_leases(LEAD_ENDS, *[LEASES_END] * (self._draw.random() < 0.7))
         self.arrive(self._draw.randint(2, 4))
         self.arm()
         once = self.program.once is not None and self._draw.random() < 0.2
@@ -468,6 +492,7 @@ class World:
         Returns whether it wrote anything once all was done.
         """
         self.remotes.say("clear")
+        self.end_leases(LEAD_ENDS, LEASES_END)
         self._await_orphans()
         done, until = -1, 0.0
         with self.alive(self.program.service):
@@ -549,12 +574,13 @@ def _in_the_middle(kill: Kill, journal: Iterable[Mapping[str, Any]]) -> bool:
 
 def run_world(
     program: Program, kills: int, seed: int, span: float, *, faults: bool = True, stop: threading.Event | None = None,
+    store: Server | None = None,
 ) -> Outcome:  # fmt: skip
     """One world, to its judgement. Its folder is kept where something is wrong with it."""
     folder = Path(tempfile.mkdtemp(prefix=f"kills-{program.name}-{seed}-"))
     try:
         with remotes(folder, seed) as there:
-            world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event())
+            world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event(), store=store)
             outcome = world.go_through(kills)
     except StoppedError:
         shutil.rmtree(folder)
@@ -594,6 +620,7 @@ class Proof:
 def prove(
     kills: int = 1000, seed: int = 1, processes: int = 4, program: Program = SYNCER, *, world_of: int = WORLD_OF,
     faults: bool = True, span: float | None = None, say: Callable[[str], object] = lambda _: None,
+    store: Server | None = None,
 ) -> Proof:  # fmt: skip
     """So many kills, in worlds of `world_of` each, `processes` worlds at once. Each is said; what failed is kept."""
     began = time.monotonic()
@@ -602,8 +629,8 @@ def prove(
     shares = [min(world_of, kills - done) for done in range(0, kills, world_of)]
 
     def one(number: int) -> Outcome:
-        outcome = run_world(program, shares[number], seed + number, span, faults=faults, stop=stop)
-        say(_word_on(outcome, program, span, faults=faults))
+        outcome = run_world(program, shares[number], seed + number, span, faults=faults, stop=stop, store=store)
+        say(_word_on(outcome, program, span, faults=faults, where="" if store is None else " --store postgresql"))
         return outcome
 
     with ThreadPoolExecutor(processes) as pool:
@@ -632,13 +659,13 @@ def working_life(program: Program, seed: int = 1, orders: int = 12) -> float:
         return (moments[-1] - moments[0]).total_seconds()
 
 
-def _word_on(outcome: Outcome, program: Program, span: float, *, faults: bool) -> str:
+def _word_on(outcome: Outcome, program: Program, span: float, *, faults: bool, where: str = "") -> str:
     counts = {kind: count for kind, count in outcome.verdict.counts.items() if count and kind != "orders"}
     found = f"{counts or 'all well'}{', wrote after all was done' if outcome.restless else ''}"
     word = f"{program.name} {outcome.seed}: {outcome.kills} kills, {len(outcome.verdict.orders)} orders: {found}"
     if outcome.kept is None:
         return word
-    drawn = f"--kills {outcome.kills} --seed {outcome.seed} --span {span:.2f}{'' if faults else ' --no-faults'}"
+    drawn = f"--kills {outcome.kills} --seed {outcome.seed} --span {span:.2f}{'' if faults else ' --no-faults'}{where}"
     wrong = [f"  {text}" for text in outcome.verdict.wrong[:5]]
     again = f"  again: python -m tests.prove.kills --program {program.name} {drawn}"
     return "\n".join([word, *wrong, f"  kept: {outcome.kept}", again])
@@ -689,6 +716,7 @@ def main() -> int:
     parser.add_argument("--program", choices=[*PROGRAMS, "both"], default="syncer")
     parser.add_argument("--dbos-kills", type=int, help="DBOS's share, with both; a quarter where not given")
     parser.add_argument("--span", type=float, help="seconds over which the kills are spread; measured where not given")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="syncer's")
     parser.add_argument("--no-faults", action="store_true", help="kills alone")
     arguments = parser.parse_args()
     if arguments.what == "serve":
@@ -705,10 +733,13 @@ def main() -> int:
 def _proof(program: Program, arguments: argparse.Namespace) -> Proof:
     share = arguments.dbos_kills or max(1, arguments.kills // 4)
     kills = share if program is DBOS and arguments.program == "both" else arguments.kills
-    return prove(
-        kills, arguments.seed, arguments.processes, program,
-        faults=not arguments.no_faults, span=arguments.span, say=partial(print, flush=True),
-    )  # fmt: skip
+    with ExitStack() as stack:
+        shared = arguments.store == "postgresql" and program is not DBOS
+        return prove(
+            kills, arguments.seed, arguments.processes, program,
+            faults=not arguments.no_faults, span=arguments.span, say=partial(print, flush=True),
+            store=stack.enter_context(server()) if shared else None,
+        )  # fmt: skip
 
 
 def _leave(number: int, _frame: object) -> NoReturn:

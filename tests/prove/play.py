@@ -5,14 +5,15 @@ call had its effect, and says what is so. What is right or wrong is not for here
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from syncer.orders import Intent, IntentState, Kind, Order, Park, Work
 from tests.prove.scenarios import CAUSE, Scenario, Step
-from tests.prove.world import Ended, Outside, World
+from tests.prove.world import TIMEOUT, Ended, Outside, World
 
+PATIENCE = TIMEOUT + 1
 WORDS = {"retry": "order.retried", "deliver": "order.delivered_by_hand", "cancel": "order.cancelled_by_hand"}
 
 
@@ -59,8 +60,26 @@ class Play:
         """One step. One that the program was cut in is taken again, and does what is left of it."""
         if number != self.place.step:
             self.place = replace(self.place, step=number, heard=None)
-        step = self.scenario.steps[number]
+        self._do(self.scenario.steps[number])
+        self.place = replace(self.place, step=number + 1, heard=None)
+
+    def _do(self, step: Step) -> None:
         getattr(self, f"_{step.what}")(step)
+
+    def recover(self) -> None:
+        """The step that the program was cut in, and what its next life does about it, once it asks about the call that
+        was under way: not before the remote can't be at work on it any more.
+        """
+        number = self.place.step
+        step = self.scenario.steps[number]
+        self._do(step)
+        if any(state == IntentState.UNCERTAIN for *_, state in _open(self.world)):
+            self.world.clock.go_on(seconds=PATIENCE)
+            if step.what == "say":
+                self.world.engine.work_on([f"tg:{self._number(step)}"])
+            else:
+                self.world.run_pass(once=bool(step.value))
+            self.ask()
         self.place = replace(self.place, step=number + 1, heard=None)
 
     @property
@@ -197,24 +216,27 @@ def full(play: Play) -> Any:
     return [_timeless(order, now) for order in orders], _open(world), _outside(world.outside), play.place.numbers
 
 
-def _timeless(order: Order, now: datetime) -> Order:
+def _timeless(order: Order, now: datetime) -> Any:
+    """An order's facts; of its times, only what they are good for."""
+    facts = {fact.name: getattr(order, fact.name) for fact in fields(order)}
     counts = order.work is Work.UNBEGUN and order.park is None and not order.final  # how old the last look is
-    fresh = counts and order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60)
-    return order.but(
-        wake_at=_phase(order.wake_at, now, firm=order.wake_firm),
-        seen_at=now if fresh else None,
-        begun_at=order.begun_at and now,
-        ended_at=order.ended_at and now,
-        created_at=None,
-        updated_at=None,
-    )
+    return facts | {
+        "wake_at": _phase(order.wake_at, now, firm=order.wake_firm),
+        "seen_at": counts and order.seen_at is not None and now - order.seen_at <= timedelta(seconds=60),
+        "begun_at": order.begun_at is not None,
+        "ended_at": order.ended_at is not None,
+        "created_at": None,
+        "updated_at": None,
+    }
 
 
-def _phase(wake_at: datetime | None, now: datetime, *, firm: bool) -> datetime | None:
-    """Whether it waits, is due or is put off; and to the second, until when, where that counts."""
-    if wake_at is None or not firm or wake_at <= now:
-        return wake_at and (max(wake_at, now) if firm else now)
-    return wake_at.replace(microsecond=0)
+def _phase(wake_at: datetime | None, now: datetime, *, firm: bool) -> str:
+    """Whether an order wakes; and where the time counts, whether it has come, will come soon, or later."""
+    if wake_at is None:
+        return "never"
+    if not firm or wake_at <= now:
+        return "firm" if firm else "loose"
+    return "soon" if wake_at <= now + timedelta(minutes=30) else "later"
 
 
 def _open(world: World) -> list[tuple[Any, ...]]:

@@ -127,6 +127,7 @@ kind = "manual"
 [fulfilments.script]
 kind = "command"
 command = ["/bin/true"]
+timeout = "{timeout:g}s"
 
 [[routes]]
 portal = "tg"
@@ -469,9 +470,9 @@ class World:
         if self._life is None:
             with _warm():
                 store = Store.open(self._url, tap=self._tap)
-                engine = wiring.engine_of(
-                    self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
-                )
+            engine = wiring.engine_of(
+                self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
+            )
             self._prepare(engine)
             self._life = engine, store
         return self._life[0]
@@ -616,23 +617,14 @@ class World:
 @contextmanager
 def _warm() -> Iterator[None]:
     """Within, a database that was open before is opened with the statements that were compiled then, which takes most
-    of a short life; and nobody keeps a pace, which would need threads.
+    of a short life.
     """
-    library: Any = wire
-    cold, pace = opening.connect, library.Limiter
-    opening.connect, library.Limiter = _connect, _Unhurried
+    cold = opening.connect
+    opening.connect = _connect
     try:
         yield
     finally:
-        opening.connect, library.Limiter = cold, pace
-
-
-class _Unhurried:
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def try_acquire(self, *_: object) -> bool:
-        return True
+        opening.connect = cold
 
 
 _connect = cache(opening.connect)

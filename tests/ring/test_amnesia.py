@@ -8,6 +8,7 @@ import pytest
 
 from syncer.orders import Park
 from syncer.simulators.host import Fault
+from tests.postgres import Server
 from tests.ring.harness import World, assert_nothing_twice, changes_something
 from tests.ring.kinds import (
     COMMANDED,
@@ -57,9 +58,11 @@ def undisturbed(folder: Path, kind: Kind) -> tuple[Ending, int, int]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not HELD], ids=lambda kind: kind.name)
-def test_an_order_ends_the_same_when_the_database_is_lost_after_every_pass(tmp_path: Path, kind: Kind) -> None:
+def test_an_order_ends_the_same_when_the_database_is_lost_after_every_pass(
+    tmp_path: Path, store: Server | None, kind: Kind
+) -> None:
     expected, said, _ = undisturbed(tmp_path / "undisturbed", kind)
-    with kind.world(tmp_path / "forgetful") as world:
+    with kind.world(tmp_path / "forgetful", store=store) as world:
         number = kind.arrive(world)
         to_the_end(world, kind, forgetful=True)
         assert ending(world, number) == expected

@@ -8,6 +8,7 @@ import pytest
 
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
+from tests.postgres import Server
 from tests.ring.harness import UNMAPPED, World, assert_nothing_twice
 
 OPTIONS: dict[Fault, dict[str, Any]] = {
@@ -57,6 +58,7 @@ PLACES = [
 WRITING = frozenset({"set_status", "add_message", "orders.create"})
 LOST_EFFECT = frozenset(kind for kind in Fault if kind.value.endswith("_after"))  # in a read, the same as without it
 CASES = [(kind, place) for place in PLACES for kind in Fault if place.operation in WRITING or kind not in LOST_EFFECT]
+SAMPLE = frozenset({Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.TIMEOUT_AFTER, Fault.TOO_MANY})  # for the other store
 
 
 def play(world: World) -> Outcome:
@@ -85,7 +87,24 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def test_a_fault_makes_an_order_late_or_parks_it_and_does_nothing_twice(
     tmp_path: Path, undisturbed: Outcome, kind: Fault, place: Place
 ) -> None:
-    with World(tmp_path, timeout="0.5s", network={"version": place.version}) as world:
+    assert_late_at_worst(tmp_path, undisturbed, kind, place)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [(kind, place) for kind, place in CASES if kind in SAMPLE and place.operation in WRITING],
+    ids=str,
+)
+def test_a_fault_does_no_more_harm_where_the_store_is_on_postgresql(
+    tmp_path: Path, undisturbed: Outcome, postgres: Server, kind: Fault, place: Place
+) -> None:
+    assert_late_at_worst(tmp_path, undisturbed, kind, place, postgres)
+
+
+def assert_late_at_worst(
+    folder: Path, undisturbed: Outcome, kind: Fault, place: Place, store: Server | None = None
+) -> None:
+    with World(folder, timeout="0.5s", network={"version": place.version}, store=store) as world:
         for before in place.before:
             world.host.fault(*before)
         struck = world.host.fault(kind, place.remote, place.operation, **OPTIONS.get(kind, {}))

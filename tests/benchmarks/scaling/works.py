@@ -70,7 +70,7 @@ def works(store: Store, url: str, orders: int) -> list[Work]:
         Work("the oldest open order of a portal", When.DAY, lambda _: store.oldest_open("portal3")),
         Work("erasure, nothing to erase", When.DAY, lambda _: store.erase(now - KEPT * 1.01, now)),
         Work("erasure of one day's orders", When.DAY, lambda n: store.erase(now - KEPT + timedelta(days=1 + n), now)),
-        Work("syncer status, metrics", When.ASKED, lambda _: store.overview()),
+        Work("syncer status", When.ASKED, lambda _: store.overview()),
         Work("syncer show", When.ASKED, lambda _: _explained(store, ended)),
         Work("syncer show, without the portal's name", When.ASKED, lambda _: store.named(named(orders // 2)[1])),
         Work("syncer orders --limit 20", When.ASKED, lambda _: store.orders(limit=20)),
