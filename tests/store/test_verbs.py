@@ -482,8 +482,8 @@ def test_a_firm_time_is_not_overridden_by_once_and_another_is(store: Store) -> N
     assert store.due(NOW) == []
     store.hasten(NOW)
     assert store.due(NOW) == ["stads:2"]
-    assert store.due(LATER) == ["stads:1", "stads:2"]
-    assert store.next_uncertain() == LATER
+    assert sorted(store.due(LATER)) == ["stads:1", "stads:2"]
+    assert store.next_uncertain() == NOW
 
 
 def test_a_reading_verb_s_error_is_a_sentence(store: Store, file: Path) -> None:

@@ -59,7 +59,7 @@ def works(store: Store, url: str, orders: int) -> list[Work]:
         Work(f"a poll of {LISTED:,} known orders", When.PASS, lambda _: _nothing_new(store, known, now)),
         Work(f"a claim of {CLAIMED} due orders", When.PASS, lambda _: store.claim(now, limit=CLAIMED)),
         Work("a claim, nothing due", When.PASS, lambda _: store.claim(now - timedelta(hours=1), limit=CLAIMED)),
-        Work("a claim with all that may wait", When.PASS, lambda _: store.claim(now, limit=CLAIMED, once=True)),
+        Work("what may wait is made due, nothing does", When.PASS, lambda _: store.hasten(now + timedelta(days=30))),
         Work("the next call in doubt", When.PASS, lambda _: store.next_uncertain()),
         Work("a network's 200 events", When.PASS, lambda _: _rouse(store, mentioned, now)),
         Work("leases are kept", When.PASS, lambda _: _keep(store, url, now)),
