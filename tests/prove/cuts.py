@@ -247,8 +247,8 @@ def _without_active(ended: Any) -> Any:
 # --- proving --------------------------------------------------------------------------------------------------
 
 
-def prove_one(seed: int, folder: Path, *, most: int = 4) -> Result:
-    """Everything that a seed's scenario can be put through."""
+def prove_one(seed: int, folder: Path, *, most: int = 4, paired: int = PAIRED) -> Result:
+    """Everything that a seed's scenario can be put through; with at most `paired` orders it is cut twice, too."""
     chosen = scenario(seed, most)
     world, result = world_of(chosen, folder), Result(scenarios=1)
     try:
@@ -256,7 +256,7 @@ def prove_one(seed: int, folder: Path, *, most: int = 4) -> Result:
         for number, moment in enumerate(whole.moments):
             result.points += len(moment.events)
             result.events.update(moment.events)
-            again = len(chosen.arrivals) <= PAIRED
+            again = len(chosen.arrivals) <= paired
             run = _tried(result, whole, moment, world, deep=number % DEEP == seed % DEEP, again=again)
             for second in run.moments:
                 result.pairs += 1

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +143,7 @@ def plain_pass(whole: Whole, step: int, world: World) -> Plain:
 
 
 def _one_more(play: Play, *waits: float) -> None:
-    """One more pass a while later, or several; the portal's list has caught up by then."""
-    for order in play.world.outside.portal._orders.values():
-        order.stale = 0
+    """One more pass a while later, or several."""
     for seconds in waits or (LATER,):
         play.world.clock.go_on(seconds=seconds)
         play.world.run_pass()
@@ -297,18 +295,18 @@ def _retried(play: Play, number: str, then: Any, reason: str) -> Iterator[tuple[
 # --- proving --------------------------------------------------------------------------------------------------
 
 
-def prove_one(seed: int, folder: Path, *, most: int = 3, until: float = math.inf) -> Result:
+def prove_one(seed: int, folder: Path, *, most: int = 3, until: float = math.inf, every: int = 1) -> Result:
     """Every fault at every request of a seed's scenario, in each pass that writes and in the first that doesn't; as far
-    as that goes until a time.
+    as that goes until a time. For a sample, one in `every`.
     """
     chosen, result = scenario(seed, most), Result(scenarios=1)
-    world, chance = world_of(chosen, folder), random.Random(seed)
+    world, chance, turn = world_of(chosen, folder), random.Random(seed), count()
     try:
         whole = record(chosen, world, most)
         for plain in _worth_striking(whole, world):
             for request, asked in enumerate(plain.asked):
                 for kind in Fault if time.time() < until else ():
-                    if asked.writes or kind not in LOST:
+                    if (asked.writes or kind not in LOST) and next(turn) % every == 0:
                         result.operations[asked.operation] += 1
                         result.faults[kind] += 1
                         _try(result, whole, plain, Strike(plain.place.step, request, kind), world, chance)

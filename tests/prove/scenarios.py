@@ -211,7 +211,8 @@ def delivered_there(chance: random.Random) -> Story:
 
 
 def set_waiting(chance: random.Random) -> Story:
-    rounds = [[_sets("waiting"), Step("stale", 0, chance.randint(0, 2))], [TICK], [TICK], [TICK]]
+    lags = [Step("stale", 0, 99)] if chance.random() < 0.5 else []  # the list, until it is said to have caught up
+    rounds = [[_sets("waiting"), *lags], [TICK], [TICK, Step("stale", 0, 0)], [TICK]]
     return _story("set to waiting there", *rounds, script=_slow(chance), service=_network(chance))
 
 

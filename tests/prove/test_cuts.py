@@ -9,9 +9,10 @@ import structlog
 from tests.prove.cuts import Whole, prove_one, record, resume, world_of
 from tests.prove.play import Play
 from tests.prove.scenarios import KINDS, Arrival, Scenario, Step, scenario
-from tests.prove.world import UNMAPPED, Cut, Event, Knife, Script, World, folder_in_memory
+from tests.prove.world import UNMAPPED, Cut, Event, Fault, Knife, Script, World, folder_in_memory
 
-SEEDS = (1, 2, 3, 5, 8, 13, 21, 34)
+SEEDS = (3, 5, 8, 21, 34, 55)
+PAIRED = 43
 SMALL = Scenario(
     0,
     arrivals=(
@@ -108,8 +109,45 @@ def test_every_kind_of_order_comes_in_the_first_scenarios() -> None:
     assert len(kinds) >= len(names)
 
 
+@pytest.mark.xfail(strict=True, reason="on_api.py, _accepted: what find knows as ours is refused as somebody else's")
+def test_what_is_ours_already_is_told_so_whether_or_not_the_answer_is_lost(folder: Path) -> None:
+    ended = []
+    for cut in (False, True):
+        world = World(folder, nordnet={"version": "2.6", "subscriptions": False})
+        number = world.outside.order()
+        world.run_pass()
+        world.outside.portal.change_status(number, "active")  # reopened there
+        world.run_pass()
+        world.outside.fault(Fault.RESET_AFTER, "nordnet", "orders.create", times=int(cut))
+        world.say("retry", number)
+        world.run_pass()
+        ended.append((world.outside.portal.status(number), world.orders()[number].park))
+        world.end()
+    assert ended == [("delivered", None)] * 2
+
+
+@pytest.mark.xfail(strict=True, reason="decide.py, _settle: overdue is said before the network is asked")
+def test_what_was_done_while_nobody_looked_is_not_called_overdue(folder: Path) -> None:
+    world = World(folder)
+    number = world.outside.order(Script(received_ticks=1))
+    world.run_pass()
+    world.outside.tick()
+    world.outside.portal.change_status(number, "waiting")  # so that it is read before the network is asked
+    world.clock.go_on(days=15)
+    world.run_pass()
+    ended = world.outside.ended()[number]
+    world.end()
+    assert (ended.status, ended.said) == ("delivered", 0)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_cut_at_any_event_a_scenario_ends_as_it_does_uncut(folder: Path, seed: int) -> None:
-    result = prove_one(seed, folder, most=2)
+    result = prove_one(seed, folder, most=3, paired=0)
     assert [str(failure) for failure in result.failures] == []
     assert result.runs > 20
+
+
+def test_cut_while_it_recovers_from_a_cut_a_scenario_ends_as_it_does_uncut(folder: Path) -> None:
+    result = prove_one(PAIRED, folder, most=1)
+    assert [str(failure) for failure in result.failures] == []
+    assert result.pairs > 50
