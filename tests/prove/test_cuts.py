@@ -7,12 +7,12 @@ import pytest
 import structlog
 
 from tests.prove.cuts import Whole, prove_one, record, resume, world_of
-from tests.prove.play import Play
+from tests.prove.play import Play, quiet
 from tests.prove.scenarios import KINDS, Arrival, Scenario, Step, scenario
 from tests.prove.world import UNMAPPED, Cut, Event, Fault, Knife, Script, World, folder_in_memory
 
-SEEDS = (3, 5, 8, 21, 34, 55)
-PAIRED = 43
+SEEDS = (3, 8, 21, 34)
+PAIRED = 55
 SMALL = Scenario(
     0,
     arrivals=(
@@ -89,8 +89,9 @@ def test_a_life_from_a_snapshot_goes_as_one_after_a_real_cut(whole: tuple[Whole,
         really.knife = Knife(at=moment.number)
         with really.mortal():
             play.run()
+        play.recover()
         play.run()
-        really.run_pass()
+        quiet(play)
         assert (really.outside.ended(), really.orders()) == from_snapshot
         really.end()
 
