@@ -36,10 +36,11 @@ from syncer.orders import (
     Told,
 )
 from syncer.remotes.http import LATE, TOO_LONG
-from syncer.remotes.xsp import Row, Xsp
+from syncer.remotes.xsp import Log, Row, Xsp
 
 SIBLING_CAP = 100  # a sibling of this API caps its answers at 100 rows (xsp.md, section 12)
 AT_ONCE = re.compile(r"asap|0000-00-00.*|0", re.IGNORECASE)  # a zero date is a database's way to say none
+LOG_LAG, AGAIN = timedelta(minutes=15), 60.0  # how long a log that shows less than it should is not believed
 REMEMBERED = 10_000  # rows of a listing that are kept to be compared with the next; of a longer one, none
 CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
 
@@ -255,7 +256,14 @@ class XspPortal:
             return CannotTell(
                 f"the order's log is empty; look in {self.name} for a message that ends with [{intent.key}]"
             )
+        if intent.at is not None and self._behind(log, order) and self._now() - intent.at < LOG_LAG:
+            cause = "it may not show the newest yet"
+            raise Unavailable(self.name, "order_log", cause, retry_after=AGAIN, order_only=True)
         return Absent()
+
+    def _behind(self, log: Log, order: Order) -> bool:
+        """Whether an order's log doesn't show the status that it has, which the portal writes there (section 6.5)."""
+        return order.portal_status is not None and not log.has(order.portal_status)
 
     def _status_now(self, order: Order) -> str:
         try:

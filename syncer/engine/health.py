@@ -7,11 +7,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import uniform
 
 from syncer.errors import AccessDenied, RemoteError, Unavailable
 from syncer.store import RemoteHealth, Store
 from syncer.telemetry import log
 
+FIRST_WAIT, LONGEST_WAIT, JITTER = 5.0, 300.0, 2.0  # seconds
 LONGEST = timedelta(minutes=10)  # that we leave a remote alone by ourselves
 LONGEST_ASKED = timedelta(days=1, minutes=1)  # that a remote can ask for (remotes.http.retry_after)
 SOON = timedelta(seconds=8)  # and a poll interval: no longer, so that an outage's end is seen in time
@@ -162,9 +164,9 @@ def _known(health: RemoteHealth) -> _State:
 
 
 def _back_off(failures: int) -> timedelta:
-    """How long to leave a remote alone after so many failures in a row."""
-    from tenacity import RetryCallState, wait_exponential_jitter  # which loads asyncio, and may never be needed
+    """How long to leave a remote alone after so many failures in a row.
 
-    attempt = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
-    attempt.attempt_number = failures
-    return timedelta(seconds=wait_exponential_jitter(multiplier=5, max=300, jitter=2)(attempt))
+    A library's formula was loaded here at the first failure, which may be that no file can be opened any more.
+    """
+    seconds = FIRST_WAIT * 2.0 ** min(failures - 1, 16) + uniform(0, JITTER)  # noqa: S311 - no secret
+    return timedelta(seconds=min(LONGEST_WAIT, seconds))

@@ -372,6 +372,9 @@ class Walk:
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
             return self._later(AGAIN, raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
+            if isinstance(failure, Unavailable) and failure.order_only and not self._stopped():
+                self._room.health.well(intent.target, self._room.now())
+                return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
             return self._remote_failed(order, failure)
         self._room.health.well(intent.target, self._room.now())
         return self._found(order, intent, found)

@@ -78,7 +78,7 @@ class OnApiFulfilment:
                 return Held(f"{self.name} can't schedule: kept here until {wish_at:%Y-%m-%d %H:%M} UTC", wish_at)
             body["requestedDateTime"] = f"{wish_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         self._check(access, service)
-        return self._accepted(self._client.activate(body), intent, access)
+        return self._accepted(self._client.activate(body), intent, order, access)
 
     def _access(self, intent: Intent, order: Order) -> str:
         """The customer's access: the route's field, or the socket (xsp.md, section 6.1). Sent exactly as it came."""
@@ -102,7 +102,7 @@ class OnApiFulfilment:
             names = ", ".join(offers)[:TEXT_LIMIT]
             raise Rejected(self.name, "accesses.get", f"{service} is not offered on {access}; offered are {names}")
 
-    def _accepted(self, placed: NetworkOrder, intent: Intent, access: str) -> Observation:
+    def _accepted(self, placed: NetworkOrder, intent: Intent, order: Order, access: str) -> Observation:
         """What the answer to our order means. A 200 may be somebody else's order: it has to be shown to be ours."""
         if placed.operation not in {None, "ACTIVATE"}:
             return Refused(f"another order ({placed.operation}) is open on {access}")
@@ -114,17 +114,12 @@ class OnApiFulfilment:
             if _mine(placed, intent.payload["stem"]):
                 return _progress(placed)
         if placed.reference is None and placed.state == "DONE_SUCCESS":
-            mine = self._subscription(access, intent)
-            if mine is not None:
-                return Done(mine.subscription_id, SUBSCRIBED)
+            found = self._find(access, intent, order)  # as after a lost answer: what is ours then is ours now
+            if isinstance(found, Found):
+                return found.seen
         who = "without a reference" if placed.reference is None else f"under reference {placed.reference}"
         what = "active" if placed.state == "DONE_SUCCESS" else "ordered"
         return Refused(f"{intent.payload['service']} is already {what} on {access} {who}, so not by this order")
-
-    def _subscription(self, access: str, intent: Intent) -> Subscription | None:
-        stem, service = intent.payload["stem"], intent.payload["service"]
-        found = self._client.subscriptions(access) or []
-        return next((item for item in found if item.service == service and _mine(item, stem)), None)
 
     def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
         """Whether the network has our order: by access, service and reference, in its orders and our subscriptions."""

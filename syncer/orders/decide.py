@@ -85,7 +85,7 @@ def decide(order: Order, seen: Observation, now: datetime, rules: Rules, intent:
     if rule is IMPOSSIBLE:
         raise Impossible(f"{type(seen).__name__} in state {order.state}")
     asked = intent is not None and intent.kind is Kind.SUBMIT and intent.state is not IntentState.PLANNED
-    after = _settle(rule.handle(order, seen, now, rules), now, rules, asked=asked)
+    after = _settle(rule.handle(order, seen, now, rules), seen, now, rules, asked=asked)
     decision = _decide(after, seen, now, rules, intent)
     return _put_off(decision, now) if isinstance(seen, Illegible) else decision
 
@@ -130,7 +130,9 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     return step.at
 
 
-def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:  # noqa: PLR0911 - a list of cases
+def _settle(  # noqa: PLR0911 - a list of cases
+    order: Order, seen: Observation, now: datetime, rules: Rules, *, asked: bool
+) -> Order:
     """What follows from the facts whatever brought them about: the route, the deadline, the end.
 
     `asked`: the fulfilment may have the order already, whatever the routes say by now.
@@ -144,7 +146,7 @@ def _settle(order: Order, now: datetime, rules: Rules, *, asked: bool) -> Order:
     if order.final:
         return _ended_otherwise(order)
     if order.work is Work.BEGUN:
-        return _overdue(order, now, rules)
+        return _overdue(order, seen, now, rules)
     if asked or next_rung(order.portal_status, order.state) is not None:
         return order
     if order.work is Work.UNBEGUN:
@@ -158,9 +160,11 @@ def _ended_otherwise(order: Order) -> Order:
     return _park(order, Park.REOPENED, f"{order.portal} says {order.portal_status}, but it is {order.state} here")
 
 
-def _overdue(order: Order, now: datetime, rules: Rules) -> Order:
+def _overdue(order: Order, seen: Observation, now: datetime, rules: Rules) -> Order:
+    """Who can be asked is asked first: it may be done by now."""
+    followed = rules.terms.get(order.fulfilment or "", Terms()).followed
     until = deadline(order, rules)
-    if until is not None and until <= now:
+    if until is not None and until <= now and (isinstance(seen, Begun) or not followed):
         return _trouble(
             order,
             Park.DEADLINE,

@@ -17,9 +17,11 @@ from syncer.orders import (
     Act,
     Intent,
     IntentState,
+    Moved,
     Next,
     Observation,
     Order,
+    Read,
     Rules,
     Told,
     decide,
@@ -115,11 +117,21 @@ def seeing(
             opened=opened,
             story=tuple(story),
             raw=raw,
-            listed_status=seen.status if isinstance(seen, Told) else None,  # our own writing is no news when listed
+            listed_status=_listed(held.order, seen),
             next=decision.next,
         )
 
     return think
+
+
+def _listed(before: Order, seen: Observation) -> str | None:
+    """What a listing that is no news says from now on: what we wrote, or what was read to have changed.
+
+    A list that is behind is read for once; then it is known to say so.
+    """
+    if isinstance(seen, Told):
+        return seen.status
+    return seen.status if isinstance(seen, Read | Moved) and seen.status != before.portal_status else None
 
 
 def _after(intent: Intent | None, settled: Settled) -> Intent | None:

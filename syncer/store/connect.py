@@ -102,7 +102,7 @@ def see_that_it_is_whole(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(100)
     log = Path(f"{path}-wal")
-    if len(head) < 100 or (log.exists() and log.stat().st_size):
+    if len(head) < 100 or not head.startswith(b"SQLite format 3") or (log.exists() and log.stat().st_size):
         return
     size = int.from_bytes(head[16:18], "big")
     pages, valid = int.from_bytes(head[28:32], "big"), head[24:28] == head[92:96]

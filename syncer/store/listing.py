@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -56,8 +56,8 @@ def _among(tx: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
     return ORDERS.c.external_id.in_(select(listed.c.value))
 
 
-def sort(rows: Sequence[Listed], before: Known, seen: set[str]) -> tuple[list[Listed], list[Listed], int]:
-    """New rows, changed rows, and how many are neither.
+def sort(rows: Sequence[Listed], before: Known, seen: set[str]) -> tuple[list[Listed], list[Listed], list[Listed]]:
+    """New rows, changed rows, and of those that are neither the ones whose list has caught up with what was read.
 
     A status is unchanged where it is what was last listed, or what we made the portal say since: our own writing is
     no news. An id that is listed twice counts once as what it is, and then as unchanged. `seen` are the ids of new and
@@ -65,6 +65,7 @@ def sort(rows: Sequence[Listed], before: Known, seen: set[str]) -> tuple[list[Li
     """
     new: list[Listed] = []
     changed: list[Listed] = []
+    caught_up: list[Listed] = []
     for row in rows:
         if row.external_id in seen:
             continue
@@ -74,9 +75,11 @@ def sort(rows: Sequence[Listed], before: Known, seen: set[str]) -> tuple[list[Li
         elif last[0] != row.fingerprint or (row.status != last[1] and row.status != last[2]):
             changed.append(row)
         else:
+            if row.status != last[1]:
+                caught_up.append(row)
             continue
         seen.add(row.external_id)
-    return new, changed, len(rows) - len(new) - len(changed)
+    return new, changed, caught_up
 
 
 # --- writing --------------------------------------------------------------------------------------------------
@@ -170,6 +173,15 @@ def mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: datet
             for row in sorted(rows, key=attrgetter("external_id"))
         ],
     )
+
+
+_CAUGHT_UP = update(ORDERS).where(*_ONE).values(listed_status=bindparam("b_status"))
+
+
+def mark_caught_up(tx: Connection, portal: str, rows: Sequence[Listed]) -> None:
+    """Takes down that the list shows what was read before: if it goes back, that is news."""
+    listed = [{"b_portal": portal, "b_id": row.external_id, "b_status": row.status} for row in rows]
+    tx.execute(_CAUGHT_UP, sorted(listed, key=itemgetter("b_id")))
 
 
 def insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], now: datetime) -> int:

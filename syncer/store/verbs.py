@@ -151,11 +151,13 @@ class Store(Reading):
         with self._write() as tx:
             for rows in listing.chunks(page.rows):
                 there = listing.known(tx, portal, [row.external_id for row in rows])
-                fresh, other, _ = listing.sort(rows, there, seen)
+                fresh, other, caught_up = listing.sort(rows, there, seen)
                 if fresh:
                     listing.insert_new(tx, portal, fresh, now)
                 if other:
                     listing.mark_changed(tx, portal, other, now)
+                if caught_up:
+                    listing.mark_caught_up(tx, portal, caught_up)
                 listed, new, changed = listed + len(rows), new + len(fresh), changed + len(other)
             parked = listing.insert_broken(tx, portal, page.broken, now) if page.broken else 0
             if before is None or _cursor(tx, portal) == before:
