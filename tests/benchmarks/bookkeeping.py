@@ -90,11 +90,11 @@ def engine(folder: Path, orders: int, steps: Counter[str], *, parallel: int = ba
         yield one
 
 
-def ours(orders: int) -> tuple[Taken, int]:
-    """What a pass over so many orders takes, and of how many steps each is made."""
+def ours(orders: int, parallel: int = backlog.AT_ONCE) -> tuple[Taken, int]:
+    """What a pass over so many orders takes, with so many places at each remote, and how many steps an order has."""
     steps: Counter[str] = Counter()
     summaries: list[Summary] = []
-    with on_disk() as folder, engine(Path(folder), orders, steps) as one:
+    with on_disk() as folder, engine(Path(folder), orders, steps, parallel=parallel) as one:
         taken = turn(lambda: summaries.append(one.run_pass(once=True)))
         delivered = len(one.room.store.orders(state="delivered"))
     assert (summaries[0].ingested, delivered, summaries[0].problems) == (orders, orders, ()), summaries
@@ -125,12 +125,14 @@ def theirs(python: Path, orders: int, steps: int) -> dict[str, float]:
 def bookkeeping(orders: int, rounds: int, workflows: int) -> Figure:
     """An order's bookkeeping in milliseconds, and how many times less it is than that of DBOS."""
     python = dbos_python()
-    took: dict[str, list[float]] = {"ours": [], "ours, of the processor": []}
+    half = "ours, places for half"  # as configured by default: two remotes of four places each, and so eight threads
+    took: dict[str, list[float]] = {"ours": [], "ours, of the processor": [], half: []}
     steps = ours(orders)[1]
     for _ in range(rounds):
         taken, _ = ours(orders)
         took["ours"].append(taken.clock / orders)
         took["ours, of the processor"].append(taken.processor / orders)
+        took[half].append(ours(orders, backlog.AT_ONCE // 2)[0].clock / orders)
         if python is not None:
             other = theirs(python, workflows, steps)
             took.setdefault("DBOS", []).append(other["seconds"])

@@ -51,7 +51,14 @@ MEASURED = {
         "a backlog of 8 orders at 0 ms": BACKLOG,
         "a backlog of 8 orders at 50 ms": BACKLOG,
     },
-    "bookkeeping": {"bookkeeping of an order of 5 steps": {"ours", "ours, of the processor", "a bare commit"}},
+    "bookkeeping": {
+        "bookkeeping of an order of 5 steps": {
+            "ours",
+            "ours, of the processor",
+            "ours, places for half",
+            "a bare commit",
+        }
+    },
     "idle": {
         "a pass with nothing new, 20 to 40 stored": {"20", "40"},
         "syncer --once, nothing new, 20 to 40 stored": {"20", "40"},

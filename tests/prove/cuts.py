@@ -4,6 +4,7 @@ A run that is cut at an event begins from a snapshot of that moment, exactly as 
 they are, and the world outside. Events between which nothing lasting changes leave the same, and are one run.
 """
 
+import math
 import sys
 import time
 from collections import Counter
@@ -247,13 +248,17 @@ def _without_active(ended: Any) -> Any:
 # --- proving --------------------------------------------------------------------------------------------------
 
 
-def prove_one(seed: int, folder: Path, *, most: int = 4, paired: int = PAIRED) -> Result:
-    """Everything that a seed's scenario can be put through; with at most `paired` orders it is cut twice, too."""
+def prove_one(seed: int, folder: Path, *, most: int = 4, paired: int = PAIRED, until: float = math.inf) -> Result:
+    """Everything that a seed's scenario can be put through, as far as that goes until a time; with at most `paired`
+    orders it is cut twice, too.
+    """
     chosen = scenario(seed, most)
     world, result = world_of(chosen, folder), Result(scenarios=1)
     try:
         whole = record(chosen, world, most)
         for number, moment in enumerate(whole.moments):
+            if time.time() > until:
+                break
             result.points += len(moment.events)
             result.events.update(moment.events)
             again = len(chosen.arrivals) <= paired
@@ -295,7 +300,7 @@ def _prove_some(seeds: Sequence[int], until: float) -> Result:
         for seed in seeds:
             if time.time() > until:
                 break
-            result.add(prove_one(seed, folder))
+            result.add(prove_one(seed, folder, until=until))
     return result
 
 
@@ -306,8 +311,8 @@ def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Re
     with ProcessPoolExecutor(processes) as pool:
         for part in pool.map(_prove_some, parts, [until] * len(parts)):
             result.add(part)
-            print(f"\r{result}", end="", flush=True)
-    print()
+            if part.runs:
+                print(result, flush=True)
     for failure in result.failures:
         print(failure)
     return result

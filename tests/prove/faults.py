@@ -370,8 +370,8 @@ def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Re
         parts = [[seed] for seed in seeds]
         for part in pool.map(_prove_some, parts, [until] * len(parts)):
             result.add(part)
-            print(f"\r{result}", end="", flush=True)
-    print()
+            if part.runs:
+                print(result, flush=True)
     for failure in result.failures:
         print(failure)
     return result
