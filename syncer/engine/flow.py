@@ -16,13 +16,14 @@ from typing import Any
 from syncer.engine.steps import Step, Walk
 
 QUEUE = 2  # orders that wait at a remote, for each call that it takes at once
+LONGEST = 64  # more that wait all the same, since they were in hand already
 Refill = Callable[[frozenset[str]], list[Walk]]
 
 
 class Flow:
     """Works on what `refill` gives until it gives nothing more.
 
-    `refill` is asked for orders whose next step is about none of the remotes that it is given, which are full.
+    `refill` is asked for orders whose next step is about none of the remotes that it is given: enough wait there.
     `parallel` is how many calls each remote takes at once; one that isn't named takes any number. `done` is told of
     each order that has come as far as it goes now, `left` of each that may go on soon, and doesn't wait for it here.
     """
@@ -99,7 +100,7 @@ class Flow:
 
     def _fill(self) -> None:
         with self._changed:
-            full = frozenset(remote for remote, calls in self._busy.items() if calls >= self._most(remote))
+            full = frozenset(filter(self._sated, self._waiting))
         more: list[Walk] = []
         try:
             more = self._refill(full)
@@ -107,12 +108,16 @@ class Flow:
             with self._changed:
                 self._refilling = False
                 self._ready.extend(more)
-                freed = any(self._busy[remote] < self._most(remote) for remote in full)  # while it was looked
+                freed = not all(map(self._sated, full))  # while it was looked
                 self._dry = None if more or freed else full
                 self._changed.notify_all()
 
     def _most(self, remote: str) -> int:
         return self._parallel.get(remote, sys.maxsize)
+
+    def _sated(self, remote: str) -> bool:
+        """Whether as many orders wait at a remote as should."""
+        return len(self._waiting.get(remote, ())) >= QUEUE * self._most(remote)
 
     # --- one order --------------------------------------------------------------------------------------------
 
@@ -156,7 +161,7 @@ class Flow:
                 walk.place = remote
                 return True
             queue = self._waiting.setdefault(remote, deque())
-            waits = len(queue) < QUEUE * self._most(remote)
+            waits = len(queue) < QUEUE * self._most(remote) + LONGEST
             if waits:
                 queue.append(walk)
         if not waits:
@@ -181,12 +186,13 @@ class Flow:
         if remote is None:
             return
         with self._changed:
-            if self._waiting.get(remote):
-                following = self._waiting[remote].popleft()
+            queue = self._waiting.get(remote)
+            if queue:
+                following = queue.popleft()
                 following.place = remote
                 self._ready.appendleft(following)
             else:
                 self._busy[remote] -= 1
-                if self._dry:
-                    self._dry = None
+            if self._dry and len(queue or ()) <= self._most(remote):  # half of them: more may be looked for
+                self._dry = None
             self._changed.notify()

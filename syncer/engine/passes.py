@@ -22,6 +22,7 @@ from syncer.telemetry import log
 
 LINGER = 10.0  # seconds, and the longest patience: so long `--once` waits until an uncertain call can be asked about
 MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
+PORTION = 64  # orders taken in hand at once, where no other worker goes short by it
 POLLING = "polling"  # what one worker does for all that share a database
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
 
@@ -232,7 +233,8 @@ class Engine:
 
     def _round(self, tally: Tally, rules: Rules, rounds: Counter[int]) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
-        claims = _Claims(self.room, tally, rounds, portion=self._workers)
+        portion = self._workers if self.room.store.leases.shared else PORTION
+        claims = _Claims(self.room, tally, rounds, portion=portion)
 
         def refill(full: frozenset[str]) -> list[Walk]:
             more = [] if self.stopped else claims.more(full)
@@ -318,8 +320,9 @@ class _Claims:
         while True:
             now = self._room.now()
             without = {*full, *self._room.health.closed(now)}
-            limit = self._portion + len(self._in_hand)  # those in hand are found again, since they are due still
-            found = self._room.store.claim(now, limit=limit, without=without, after=after)
+            with self._lock:
+                besides = list(self._in_hand)
+            found = self._room.store.claim(now, limit=self._portion, without=without, besides=besides, after=after)
             wanted = [one for one in found if self._wants(one)]
             if wanted or not found:
                 return wanted

@@ -199,14 +199,17 @@ class Store(Reading):
         *,
         limit: int,
         without: Collection[str] = (),
+        besides: Collection[int] = (),
         after: tuple[datetime, int] | None = None,
     ) -> list[InHand | Spoilt]:
         """The next orders that something may be done about now, those that have waited longest first.
 
-        Orders whose next step is about a remote `without` are left. `after` is where the last claim ended: an order's
-        time to wake, and its row. Several workers on one database never get the same order.
+        Orders whose next step is about a remote `without` are left, and the rows `besides`. `after` is where the last
+        claim ended: an order's time to wake, and its row. Several workers on one database never get the same order.
         """
         ripe = self._ripe(now, without=without, after=after)
+        if besides:
+            ripe.append(ORDERS.c.id.not_in(list(besides)))
         rows = select(ORDERS.c.id).where(*ripe).order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit)
         if self.leases.shared:
             with self._write() as tx:

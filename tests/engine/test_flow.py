@@ -139,7 +139,7 @@ def test_what_ends_the_pass_in_one_thread_ends_it_in_all() -> None:
 def test_a_place_that_gets_free_while_more_is_looked_for_is_not_missed() -> None:
     asked, first_over, over = threading.Event(), threading.Event(), []
     town = Town(lambda _: float(not asked.wait(30)))  # a call lasts until more is looked for
-    todo: list[Any] = [FakeWalk(town, name, ["portal"]) for name in ("1", "2")]
+    todo: list[Any] = [FakeWalk(town, name, ["portal"]) for name in ("1", "2", "3", "4")]
 
     def refill(full: Collection[str]) -> list[Any]:
         if "portal" in full:
@@ -159,4 +159,4 @@ def test_a_place_that_gets_free_while_more_is_looked_for_is_not_missed() -> None
     for worker in workers:
         worker.join(20)
     assert not any(worker.is_alive() for worker in workers)
-    assert over == ["1", "2"]
+    assert over == ["1", "2", "3", "4"]
