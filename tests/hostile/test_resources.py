@@ -40,20 +40,13 @@ def as_before(process: Process) -> None:
         resource.prlimit(process.pid, what, resource.getrlimit(what))
 
 
-LATE_IMPORT = (
-    "tenacity is imported when the first call fails: where no file can be opened that fails too, and the order is "
-    "parked as one that met a bug, for a person to unpark"
-)
-FOUND = pytest.mark.xfail(run=False, reason=LATE_IMPORT)  # each would wait for a minute
-EACH = pytest.mark.parametrize("shortage", [pytest.param(no_more_files, marks=FOUND), no_more_threads])
+EACH = pytest.mark.parametrize("shortage", [no_more_files, no_more_threads])
 
 
 @pytest.mark.parametrize(
     ("shortage", "number"),
     [
-        (no_more_files, 0),
-        pytest.param(no_more_files, 2, marks=FOUND),
-        pytest.param(no_more_files, 7, marks=FOUND),
+        *((no_more_files, number) for number in (0, 2, 7)),
         *((no_more_threads, number) for number in (0, 2, 7)),
     ],
 )
@@ -72,7 +65,7 @@ def test_a_shortage_in_the_middle_of_a_pass_is_no_traceback_and_the_next_life_go
         assert_all_end_well(world, *orders)
 
 
-@pytest.mark.parametrize("files", [6, *(pytest.param(files, marks=FOUND) for files in (10, 14)), 18])
+@pytest.mark.parametrize("files", [6, 10, 14, 18])
 def test_too_few_files_from_the_start_are_no_traceback_and_the_next_life_goes_on(tmp_path: Path, files: int) -> None:
     with World(tmp_path, at=None) as world:
         orders = [world.order() for _ in range(3)]
@@ -82,7 +75,6 @@ def test_too_few_files_from_the_start_are_no_traceback_and_the_next_life_goes_on
         assert_all_end_well(world, *orders)
 
 
-@pytest.mark.xfail(strict=True, reason=LATE_IMPORT)
 def test_the_first_call_that_fails_has_nothing_loaded_from_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
