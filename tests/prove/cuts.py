@@ -5,22 +5,26 @@ they are, and the world outside. Events between which nothing lasting changes le
 """
 
 import math
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from syncer.orders import Park
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import Scenario, scenario
 from tests.prove.world import Event, Knife, Snapshot, World, folder_in_memory
 
+P = TypeVar("P")
 LASTING = frozenset({Event.REQUEST_EFFECT, Event.COMMIT_AFTER, Event.COMMAND_AFTER})
 DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
+TELL_EVERY = 10.0  # seconds
 PAIRED = 1  # the orders of a scenario that is cut twice
 
 
@@ -294,32 +298,37 @@ def _tried(
     return run
 
 
-def _prove_some(seeds: Sequence[int], until: float) -> Result:
-    result = Result()
-    with folder_in_memory() as folder:
-        for seed in seeds:
-            if time.time() > until:
-                break
-            result.add(prove_one(seed, folder, until=until))
-    return result
+def _prove_one(seed: int, until: float, folder: Path) -> Result:
+    return prove_one(seed, folder_of_process(folder), until=until) if time.time() < until else Result()
+
+
+def folder_of_process(folder: Path) -> Path:
+    """A folder that no other process uses, and this one for all its runs, so that it stays warm."""
+    mine = folder / str(os.getpid())
+    mine.mkdir(exist_ok=True)
+    return mine
 
 
 def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
     """Cuts the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
-    until, result = time.time() + budget, Result()
-    parts = _parts(list(seeds), 8)
-    with ProcessPoolExecutor(processes) as pool:
-        for part in pool.map(_prove_some, parts, [until] * len(parts)):
+    until, result, chosen = time.time() + budget, Result(), list(seeds)
+    with folder_in_memory() as folder, ProcessPoolExecutor(processes) as pool:
+        parts = pool.map(_prove_one, chosen, repeat(until), repeat(folder))
+        for part in told(parts, chosen, result):
             result.add(part)
-            if part.runs:
-                print(result, flush=True)
     for failure in result.failures:
         print(failure)
     return result
 
 
-def _parts(seeds: list[int], size: int) -> list[list[int]]:
-    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+def told(parts: Iterable[P], seeds: Sequence[int], sofar: object) -> Iterator[P]:
+    """The parts as they come, and now and then a line that says how far it is."""
+    last = time.monotonic()
+    for number, part in enumerate(parts, 1):
+        yield part
+        if number == len(seeds) or time.monotonic() - last > TELL_EVERY:
+            last = time.monotonic()
+            print(f"{number} of {len(seeds)} seeds: {sofar}", flush=True)
 
 
 # --- playing one again ----------------------------------------------------------------------------------------

@@ -13,15 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import chain, count
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
 from syncer.orders import Park
-from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
+from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, folder_of_process, record, told, world_of
+from tests.prove.outside import writes
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import scenario
-from tests.prove.world import Event, Fault, Knife, Outside, Snapshot, World, folder_in_memory, writes
+from tests.prove.world import Event, Fault, Knife, Outside, Snapshot, World, folder_in_memory
 
 LATER = 90.0  # seconds from the pass with the fault to the next: longer than any remote asks for
 REST = (1201.0, 4201.0)  # seconds to passes after which nothing is waited for that a fault made wait
@@ -151,29 +152,29 @@ def _one_more(play: Play, *waits: float) -> None:
 
 
 def _asked(outside: Outside, before: Sequence[Asked]) -> Asked:
-    operation, request = outside.last
-    number = _about(outside, operation)
+    _, operation, request = outside.last
+    number = _about(outside)
     if number is None and before:  # made for the sake of the order that the last one was about, if any
         number = before[-1].number
     return Asked(operation, writes(request), number)
 
 
-def _about(outside: Outside, operation: str) -> str | None:
-    """The order that the last request was about, as far as one is."""
-    _, request = outside.last
+def _about(outside: Outside) -> str | None:
+    """The order that the last request was about, as far as one is named in it."""
+    remote, operation, request = outside.last
     if operation == "customer_info":
         customers = {order.customer: number for number, order in outside.portal._orders.items()}
         return customers.get(request.query["id"])
-    if (number := request.query.get("id")) is not None:
-        return number
+    if "id" in request.query:
+        return request.query["id"]
     text = f"{request.path} {request.query} {request.body.decode()}"
-    made = {
-        order["order"]: order["access"] for network in (outside.nordnet, outside.sydnet) for order in network.orders()
-    }
+    if remote == "courier":
+        return next((number for number in outside.accesses if f'"{number}"' in text), None)
+    network = {"nordnet": outside.nordnet, "sydnet": outside.sydnet}.get(remote)
+    made = {order["order"]: order["access"] for order in network.orders()} if network is not None else {}
     access = next((made[part] for part in request.path.split("/") if part in made), None)
-    named = (number for number, socket in outside.accesses.items() if socket and (socket == access or socket in text))
-    booked = (number for number in outside.accesses if operation == "parcels.book" and f'"{number}"' in text)
-    return next(chain(named, booked), None)
+    sockets = outside.accesses.items()
+    return next((number for number, socket in sockets if socket and (socket == access or socket in text)), None)
 
 
 # --- with one -------------------------------------------------------------------------------------------------
@@ -353,25 +354,17 @@ def _note(result: Result, whole: Whole, strike: Strike, run: Run) -> None:
         result.failures.append(Failure(whole.scenario.seed, whole.most, strike, kind, texts))
 
 
-def _prove_some(seeds: Sequence[int], until: float) -> Result:
-    result = Result()
-    with folder_in_memory() as folder:
-        for seed in seeds:
-            if time.time() > until:
-                break
-            result.add(prove_one(seed, folder, until=until))
-    return result
+def _prove_one(seed: int, until: float, folder: Path) -> Result:
+    return prove_one(seed, folder_of_process(folder), until=until) if time.time() < until else Result()
 
 
 def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
     """Strikes the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
-    until, result = time.time() + budget, Result()
-    with ProcessPoolExecutor(processes) as pool:
-        parts = [[seed] for seed in seeds]
-        for part in pool.map(_prove_some, parts, [until] * len(parts)):
+    until, result, chosen = time.time() + budget, Result(), list(seeds)
+    with folder_in_memory() as folder, ProcessPoolExecutor(processes) as pool:
+        parts = pool.map(_prove_one, chosen, repeat(until), repeat(folder))
+        for part in told(parts, chosen, result):
             result.add(part)
-            if part.runs:
-                print(result, flush=True)
     for failure in result.failures:
         print(failure)
     return result

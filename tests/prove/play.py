@@ -126,6 +126,7 @@ class Play:
             if intent is not None and intent.state is IntentState.UNCERTAIN:
                 self.place = replace(self.place, asked=self.place.asked | {order.external_id})
                 self.world.say(*truth(self.world.outside, order, intent))
+                self.world.engine.work_on([order.name])  # and sees what came of it, before anything else happens
 
     # --- the other side ---------------------------------------------------------------------------------------
 
@@ -200,7 +201,7 @@ def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str
         stem, _, _ = intent.key.rpartition(".")
         mine = [made for made in network.orders() if made["reference"].rpartition(".")[0] == stem]
         if intent.kind is Kind.SUBMIT:
-            mine = [made for made in mine if made["reference"] == intent.key]
+            mine = [made for made in mine if order.taken_over or made["reference"] == intent.key]
             ref = mine[-1]["order"] if mine else None
             done = bool(mine)
         else:

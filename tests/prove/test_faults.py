@@ -11,7 +11,7 @@ from syncer.remotes.http import Http, Limits
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Host
 from tests.prove import faults
-from tests.prove.world import FAULT_OPTIONS, Fault, World, folder_in_memory
+from tests.prove.world import FAULT_OPTIONS, Fault, Script, World, folder_in_memory
 
 LIMITS = Limits(timeout=0.4, rate=1000, max_answer=1_000_000)
 SEEDS = (4, 5)
@@ -74,6 +74,19 @@ def test_a_network_whose_answer_is_too_long_is_no_bug_of_ours(folder: Path) -> N
     problems = world.run_pass(once=False).problems
     world.end()
     assert [problem for problem in problems if "a bug in syncer" in problem] == []
+
+
+@pytest.mark.xfail(strict=True, reason="remotes/on_api.py, cancel: any answer below 300 is taken for a cancellation")
+def test_a_page_in_place_of_an_answer_is_not_taken_for_a_cancellation(folder: Path) -> None:
+    world = World(folder)
+    number = world.outside.order(Script(received_ticks=9))
+    world.run_pass()
+    world.outside.portal.change_status(number, "cancelled")
+    world.outside.fault(Fault.HTML, "nordnet", "orders.cancel")
+    world.run_pass()
+    world.run_pass()
+    world.end()
+    assert world.outside.ended()[number].activations == ("WITHDRAWN",)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -12,13 +12,11 @@ import os
 import pickle
 import random
 import tempfile
-import threading
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -29,7 +27,6 @@ import requests
 import structlog
 import urllib3
 
-from syncer import config as conf
 from syncer import wiring
 from syncer.cli import acting
 from syncer.engine import Engine, Summary
@@ -45,112 +42,30 @@ from syncer.orders import (
     Order,
     Park,
     Retried,
-    is_ours,
-    reference,
 )
 from syncer.remotes import http as wire
 from syncer.remotes.http import Answer, Http, Limits
-from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Answer as Sent
-from syncer.simulators.host import Fault, Host, Manner
-from syncer.simulators.on_api import OnApiSimulator, Script, Service
-from syncer.simulators.wire import Request
-from syncer.simulators.xsp import XspSimulator
+from syncer.simulators.host import Fault, Manner
+from syncer.simulators.on_api import Script
 from syncer.store import Settled, Store
 from syncer.store import connect as opening
 from syncer.telemetry import Redactor
+from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration
+from tests.prove.outside import FAULT_OPTIONS, Clock, Ended, Outside
 from tests.ring.harness import (
     DESK,
-    FIBER,
-    KEY,
     NOON,
-    PASSWORD,
     PLAIN,
     PROGRAM,
     UNMAPPED,
-    WRITES,
     empty_database,
 )
 
 __all__ = [
-    "DESK", "ELSEWHERE", "PLAIN", "PROGRAM", "UNMAPPED", "Clock", "Cut", "Ended", "Event", "Fault", "Knife", "Outside",
-    "Script", "Snapshot", "World", "folder_in_memory",
+    "DESK", "ELSEWHERE", "FAULT_OPTIONS", "PLAIN", "PROGRAM", "TIMEOUT", "UNMAPPED", "Clock", "Cut", "Ended", "Event",
+    "Fault", "Knife", "Outside", "Script", "Snapshot", "World", "folder_in_memory",
 ]  # fmt: skip
-
-ELSEWHERE = "3106"  # the service that `sydnet` delivers, which can't schedule
-TIMEOUT = 10.0  # seconds, of the shared clock: nobody waits for them
-LEAP = 60  # how much longer than asked the engine sleeps, so that one look is enough
-FAULT_OPTIONS: Mapping[Fault, Mapping[str, Any]] = {
-    Fault.HUGE: {"size": 2_000_000},
-    Fault.GZIP_BOMB: {"size": 2_000_000},
-    Fault.TOO_MANY: {"retry_after": 60},
-}
-
-SETTINGS = """
-[log]
-level = "error"
-
-[portals.tg]
-kind = "xsp"
-url = "http://127.0.0.1:9/xsp/plain/serviceguide_log"
-api_user = 1234
-api_key = {{ file = "key.secret" }}
-since = 2020-01-01
-timeout = "{timeout:g}s"
-rate = 1000
-max_answer = "1MB"
-{portal_lines}
-
-[fulfilments.nordnet]
-kind = "on_api"
-url = "http://127.0.0.1:9/nordnet/onapi/{nordnet}/"
-username = "sp"
-password = {{ file = "password.secret" }}
-timeout = "{timeout:g}s"
-rate = 1000
-max_answer = "1MB"
-{network_lines}
-
-[fulfilments.sydnet]
-kind = "on_api"
-url = "http://127.0.0.1:9/sydnet/onapi/{sydnet}/"
-username = "sp"
-password = {{ file = "password.secret" }}
-timeout = "{timeout:g}s"
-rate = 1000
-max_answer = "1MB"
-{network_lines}
-
-[fulfilments.desk]
-kind = "manual"
-
-[fulfilments.script]
-kind = "command"
-command = ["/bin/true"]
-timeout = "{timeout:g}s"
-
-[[routes]]
-portal = "tg"
-match = {{ service = "3105" }}
-fulfilment = "nordnet"
-service = "FIBER-250-250"
-
-[[routes]]
-portal = "tg"
-match = {{ service = "3106" }}
-fulfilment = "sydnet"
-service = "FIBER-250-250"
-
-[[routes]]
-portal = "tg"
-match = {{ service = "3200" }}
-fulfilment = "desk"
-
-[[routes]]
-portal = "tg"
-match = {{ service = "3300" }}
-fulfilment = "script"
-"""
 
 
 class Cut(BaseException):
@@ -172,34 +87,6 @@ class Event(StrEnum):
     FILE_DELETE = "file.delete"
 
 
-class Clock:
-    """A clock that everyone shares, and that goes only when it is told to."""
-
-    def __init__(self, at: datetime) -> None:
-        self._at = at.astimezone(UTC)
-        self._passed = 0.0
-
-    def __call__(self) -> datetime:
-        return self._at
-
-    def monotonic(self) -> float:
-        """Seconds that have passed, whatever was made of the wall clock."""
-        return self._passed
-
-    def go_on(self, **by: float) -> None:
-        """Time passes."""
-        self._at += timedelta(**by)
-        self._passed += timedelta(**by).total_seconds()
-
-    def jump(self, **by: float) -> None:
-        """The wall clock is set, either way, and no time passes."""
-        self._at += timedelta(**by)
-
-    def sleep(self, seconds: float) -> None:
-        """For the engine, in place of `time.sleep`."""
-        self.go_on(seconds=seconds * LEAP)
-
-
 class Knife:
     """Counts events, tells `watch` of each, and cuts the program at the one numbered `at`: it does nothing after it."""
 
@@ -217,155 +104,6 @@ class Knife:
         if self.count == self.at:
             self.dead = True
             raise Cut
-
-
-class Outside(Host):
-    """All that isn't the program: the remotes, their journal and the faults on the way. It can be pickled, and asked
-    without being started.
-    """
-
-    def __init__(
-        self,
-        clock: Clock,
-        portal: Mapping[str, Any] | None = None,
-        nordnet: Mapping[str, Any] | None = None,
-        sydnet: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.clock = clock
-        self.portal = XspSimulator(name="tg", api_key=KEY, now=clock, **(portal or {}))
-        self.nordnet = _network("nordnet", clock, {"version": "2.4", **(nordnet or {})})
-        self.sydnet = _network("sydnet", clock, {"version": "2.6", "scheduling": False, **(sydnet or {})})
-        self.courier = CourierSimulator()
-        self.accesses: dict[str, str] = {}
-        self.asked = 0
-        self.last: tuple[str, Request] = ("", Request("", ""))
-        self.struck: str | None = None
-        self._ports = 0
-        super().__init__(
-            {"/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier}, now=clock
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in {"_lock", "last"}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        self._lock = threading.RLock()
-        self.last = "", Request("", "")
-
-    def _record(self, remote: str, operation: str, request: Request, **more: Any) -> None:
-        """Reads are counted, and not kept: one world is asked many times. `last` is what was asked, and `struck` the
-        fault that it met.
-        """
-        self.asked += 1
-        self.last = operation, request
-        fault = more.get("fault")
-        self.struck = None if fault is None else fault.kind.value
-        if fault is not None or more.get("effect") is not None or writes(request):
-            super()._record(remote, operation, request, **more)
-
-    # --- what the other side does ---------------------------------------------------------------------------------
-
-    def order(self, script: Script | None = None, **fields: Any) -> str:
-        """A new order in the portal, for an access of its own in both networks; its id."""
-        if "socket" not in fields:
-            self._ports += 1
-            fields["socket"] = f"LT{self._ports:04d}B02"
-            for network in (self.nordnet, self.sydnet):
-                network.add_access(fields["socket"], [Service(FIBER)], script)
-        number = self.portal.add_order(**{"service": PLAIN, **fields})
-        self.accesses[number] = fields["socket"]
-        return number
-
-    def tick(self) -> None:
-        """Every order of the networks goes on by one step."""
-        self.nordnet.tick()
-        self.sydnet.tick()
-
-    def strike(self, kind: Fault, *, skip: int = 0, times: int | None = 1, remote: str | None = None) -> None:
-        """A fault at the request after the next `skip` ones, whatever is asked, or of one remote alone."""
-        self.fault(kind, remote, skip=skip, times=times, **FAULT_OPTIONS.get(kind, {}))
-
-    # --- what became of it ----------------------------------------------------------------------------------------
-
-    def ended(self) -> dict[str, "Ended"]:
-        """How each order stands, as the remotes remember it."""
-        return {number: self._ended(number) for number in self.accesses}
-
-    def _ended(self, number: str) -> "Ended":
-        stem = reference("tg", number)
-        made = [
-            order
-            for network in (self.nordnet, self.sydnet)
-            for order in network.orders()
-            if is_ours(order["reference"], stem)
-        ]
-        held = [sub for network in (self.nordnet, self.sydnet) for sub in network.network.subscriptions]
-        return Ended(
-            status=self.portal.status(number),
-            told=tuple(self.portal.statuses_written(number)),
-            said=len(self.portal.messages(number)),
-            activations=tuple("WITHDRAWN" if order["cancelled"] else order["state"] for order in made),
-            subscriptions=sum(is_ours(sub.sp_reference, stem) and not sub.ended for sub in held),
-            parcels=len(self.courier.parcels(number)),
-        )
-
-    def doubled(self) -> list[str]:
-        """Each effect that came twice, or was asked for again after it had come, in words. By the journal alone."""
-        return [*self._sent_again(), *self._made_twice(), *self._alive_twice(), *map(str, self.crashes)]
-
-    def _sent_again(self) -> Iterator[str]:
-        """A call with the key of one that took effect, whether or not the remote saw through it."""
-        made: set[tuple[str, str]] = set()
-        for entry in self.calls():
-            if entry.operation not in {"orders.create", "parcels.book"} or not entry.body:
-                continue
-            body = json.loads(entry.body)
-            key = (entry.remote, str(body.get("spReference") or body.get("reference")))
-            if key in made:
-                yield f"{entry.operation} of {key[1]} was sent again after it had taken effect"
-            if entry.effect is not None:
-                made.add(key)
-
-    def _made_twice(self) -> Iterator[str]:
-        for entry in self.effects():
-            if "repeat" in (entry.effect or {}) and entry.operation != "parcels.book":
-                yield f"{entry.operation} was repeated: {entry.effect}"
-        said = Counter((effect["order"], effect["text"]) for effect in self._effects("message"))
-        for (number, text), count in said.items():
-            if count > 1:
-                yield f"a message was written {count} times on {number}: {text}"
-
-    def _alive_twice(self) -> Iterator[str]:
-        for number, ended in self.ended().items():
-            alive = sum(state not in {"DONE_FAILED", "WITHDRAWN"} for state in ended.activations)
-            if alive > 1 or ended.subscriptions > 1 or ended.parcels > 1:
-                yield f"{number} was delivered more than once: {ended}"
-
-    def _effects(self, what: str) -> list[dict[str, str]]:
-        return [entry.effect for entry in self.effects(what=what) if entry.effect is not None]
-
-
-def writes(request: Request) -> bool:
-    """Whether a request may change something at its remote: in the portal the verb doesn't tell."""
-    method = request.query.get("method")
-    return method in WRITES if method is not None else request.method not in {"GET", "HEAD"}
-
-
-def _network(name: str, clock: Clock, options: Mapping[str, Any]) -> OnApiSimulator:
-    return OnApiSimulator(name, username="sp", password=PASSWORD, mount=f"/{name}", now=clock, **options)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How one order stands outside. `activations` are the states of ours in the networks, oldest first."""
-
-    status: str
-    told: tuple[str, ...]
-    said: int
-    activations: tuple[str, ...]
-    subscriptions: int
-    parcels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -655,21 +393,6 @@ def _handed_over(intent: Intent | None) -> Settled | None:
     if intent is None or intent.kind is not Kind.SUBMIT or intent.state is not IntentState.UNCERTAIN:
         return None
     return Settled(intent.key, IntentState.DONE, "an operator said: delivered")
-
-
-@cache
-def configuration(nordnet: str = "2.4", sydnet: str = "2.6", portal_lines: str = "", network_lines: str = "") -> Any:
-    """The configuration, read once for each choice of its gaps."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for secret, text in (("key", KEY), ("password", PASSWORD)):
-            (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
-            (folder / f"{secret}.secret").chmod(0o600)
-        filled = SETTINGS.format(
-            timeout=TIMEOUT, nordnet=nordnet, sydnet=sydnet, portal_lines=portal_lines, network_lines=network_lines
-        )
-        (folder / "syncer.toml").write_text(filled, encoding="utf-8")
-        return conf.load(folder / "syncer.toml")
 
 
 @contextmanager

@@ -1,0 +1,95 @@
+"""The configuration of the program in one process: a portal, two networks, a person and a command.
+
+Its addresses are never called.
+"""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from syncer import config as conf
+from tests.ring.harness import KEY, PASSWORD
+
+ELSEWHERE = "3106"  # the service that `sydnet` delivers, which can't schedule
+TIMEOUT = 10.0  # seconds, of the shared clock: nobody waits for them
+SETTINGS = """
+[log]
+level = "error"
+
+[portals.tg]
+kind = "xsp"
+url = "http://127.0.0.1:9/xsp/plain/serviceguide_log"
+api_user = 1234
+api_key = {{ file = "key.secret" }}
+since = 2020-01-01
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{portal_lines}
+
+[fulfilments.nordnet]
+kind = "on_api"
+url = "http://127.0.0.1:9/nordnet/onapi/{nordnet}/"
+username = "sp"
+password = {{ file = "password.secret" }}
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{network_lines}
+
+[fulfilments.sydnet]
+kind = "on_api"
+url = "http://127.0.0.1:9/sydnet/onapi/{sydnet}/"
+username = "sp"
+password = {{ file = "password.secret" }}
+timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+{network_lines}
+
+[fulfilments.desk]
+kind = "manual"
+
+[fulfilments.script]
+kind = "command"
+command = ["/bin/true"]
+timeout = "{timeout:g}s"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3105" }}
+fulfilment = "nordnet"
+service = "FIBER-250-250"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3106" }}
+fulfilment = "sydnet"
+service = "FIBER-250-250"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3200" }}
+fulfilment = "desk"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "3300" }}
+fulfilment = "script"
+"""
+
+
+@cache
+def configuration(nordnet: str = "2.4", sydnet: str = "2.6", portal_lines: str = "", network_lines: str = "") -> Any:
+    """The configuration, read once for each choice of its gaps."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for secret, text in (("key", KEY), ("password", PASSWORD)):
+            (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
+            (folder / f"{secret}.secret").chmod(0o600)
+        filled = SETTINGS.format(
+            timeout=TIMEOUT, nordnet=nordnet, sydnet=sydnet, portal_lines=portal_lines, network_lines=network_lines
+        )
+        (folder / "syncer.toml").write_text(filled, encoding="utf-8")
+        return conf.load(folder / "syncer.toml")
