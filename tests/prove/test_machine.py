@@ -26,7 +26,6 @@ def test_whatever_happens_nothing_is_lost_and_nothing_done_twice(tmp_path: Path,
     REACHED.clear()
     run(machine, tmp_path, SHORT)
     assert REACHED["killed"]
-    assert REACHED["parked uncertain"]
 
 
 @pytest.fixture
@@ -92,7 +91,6 @@ def test_an_overlooked_order_is_missed(tmp_path: Path, monkeypatch: pytest.Monke
 # --- found by the machine -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="a status that equals the last listed one is unchanged, whatever was read since")
 def test_a_status_that_goes_back_to_what_was_listed_comes_through(world: Watched) -> None:
     number = arrives(world)
     world.outside.portal.change_status(number, "delivered")
@@ -109,7 +107,6 @@ def test_endpoints_that_cannot_be_read_are_no_bug_of_ours(world: Watched) -> Non
     assert [problem for problem in world.run_pass(once=False).problems if "bug" in problem] == []
 
 
-@pytest.mark.xfail(strict=True, reason="a log that shows older entries is believed to show the newest too")
 def test_a_message_that_the_log_shows_late_is_not_written_twice(world: Watched) -> None:
     number = arrives(world, Script(received_ticks=1, end="DONE_FAILED", message="Mörk fiber"))
     world.outside.portal.configure(log_lag=600.0)
