@@ -110,7 +110,7 @@ def test_of_two_workers_the_first_alone_polls_as_long_as_it_lives(tmp_path: Path
 def test_what_a_killed_worker_had_under_way_is_asked_about_by_another_after_its_lease(
     tmp_path: Path, postgres: Server, kind: Fault, operation: str
 ) -> None:
-    with shared(tmp_path, postgres, timeout="1s") as world:
+    with shared(tmp_path, postgres, timeout="4s") as world:
         numbers = [world.order()]
         held = world.host.fault(kind, operation=operation, seconds=60)
         with service(world, tmp_path / "first.log") as first:
