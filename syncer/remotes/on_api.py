@@ -253,6 +253,8 @@ class OnApi:
                 raise
             raise Rejected(self._http.remote, operation, denied.cause) from None
         self._refuse(operation, answer, safe=False)
+        if answer.status != 204 and answer.body.strip():  # a page is no word of the network's
+            self._read(operation, answer, safe=False)
 
     def events(self, since: str | None) -> list[tuple[str, NetworkOrder]]:
         """What happened to our orders since an event: (event, order as far as it is told), oldest first. Safe.

@@ -76,7 +76,6 @@ def test_a_network_whose_answer_is_too_long_is_no_bug_of_ours(folder: Path) -> N
     assert [problem for problem in problems if "a bug in syncer" in problem] == []
 
 
-@pytest.mark.xfail(strict=True, reason="remotes/on_api.py, cancel: any answer below 300 is taken for a cancellation")
 def test_a_page_in_place_of_an_answer_is_not_taken_for_a_cancellation(folder: Path) -> None:
     world = World(folder)
     number = world.outside.order(Script(received_ticks=9))
