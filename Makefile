@@ -53,6 +53,7 @@ bench: $(READY) .venv-dbos/.ready ## figures, as ratios measured side by side
 
 pins: ## resolve the requirements again (needs uv on the PATH)
 	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements.txt
+	uv pip compile pyproject.toml --extra postgres --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-postgres.txt
 	uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dev.txt
 	uv pip compile --group pyproject.toml:dbos --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dbos.txt
 

@@ -118,3 +118,12 @@ def test_each_reason_to_park_an_order_is_explained() -> None:
 
 def test_there_is_one_place_for_the_picture() -> None:
     assert re.findall(r"<!-- /?flow -->", README) == ["<!-- flow -->", "<!-- /flow -->"]
+
+
+def test_the_pins_for_postgresql_are_all_the_others_and_the_driver() -> None:
+    plain, more = (
+        set((ROOT / name).read_text(encoding="utf-8").splitlines())
+        for name in ("requirements.txt", "requirements-postgres.txt")
+    )
+    assert plain <= more
+    assert {line.partition("==")[0] for line in more - plain if "==" in line} == {"psycopg", "psycopg-binary"}

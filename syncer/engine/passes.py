@@ -136,7 +136,7 @@ class Engine:
 
     def _poll(self, names: list[str], tally: Tally) -> dict[str, Accounting]:
         self._progress.say("polling", 0, len(names))
-        if len(names) <= 1:  # no thread for one: this one keeps its connection from pass to pass
+        if len(names) <= 1:  # no thread for one
             found = {name: self._poll_one(name, tally) for name in names}
         else:
             with ThreadPoolExecutor(len(names), thread_name_prefix="poll") as pool:
@@ -347,7 +347,10 @@ class _Claims:
         return True
 
     def give_back(self, row: int, *, again: bool = False) -> None:
-        """An order is out of hand; `again`: it is to be had once more, for it could not be worked on."""
+        """An order is out of hand; `again`: it could not be worked on, and is to be had in the next round.
+
+        Not in this one: what it waits for need not be what the store says that it needs, and it would be had at once.
+        """
         with self._lock:
             self._in_hand.discard(row)
             self._to_give.append(row)
@@ -355,7 +358,6 @@ class _Claims:
             if again:
                 self.had -= 1
                 self._rounds[row] -= 1
-                self._had.discard(row)
 
     def _let_go(self) -> None:
         with self._lock:

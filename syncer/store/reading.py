@@ -124,13 +124,6 @@ class Reading:
             found = tx.execute(query).one()
         return min((at for at in (found[0], _day(found[1])) if at is not None), default=None)
 
-    def due(self, now: datetime) -> list[str]:
-        """The names of the orders that something may be done about now, those that have waited longest first."""
-        query = select(ORDERS.c.portal, ORDERS.c.external_id).where(*self._ripe(now))
-        with self._read() as tx:
-            rows = tx.execute(query.order_by(ORDERS.c.wake_at, ORDERS.c.id))
-            return [f"{portal}:{external_id}" for portal, external_id in rows]
-
     def _ripe(
         self, now: datetime, *, without: Collection[str] = (), after: tuple[datetime, int] | None = None
     ) -> list[ColumnElement[bool]]:

@@ -1,5 +1,6 @@
 """Claims about which remotes are called when, and what is said of an outage."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,28 @@ def test_a_wait_that_a_wrong_clock_has_written_is_no_wait(bench: Bench) -> None:
     _ill(bench, _busy(600))
     bench.clock.pass_(days=-3)
     assert bench.health.open("stads", bench.clock())
+
+
+def test_orders_that_wait_for_a_probe_do_not_ask_the_store_for_themselves_again_and_again(
+    town: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.network.trouble = _well
+    town.health.well("nordnet", town.clock())
+    _ill(town)  # the portal is down, and the orders' next call is said to be at the network
+    town.clock.pass_(minutes=10)
+    claims: list[None] = []
+
+    def slow(_what: str, _name: str) -> None:
+        time.sleep(0.5)
+        raise DOWN
+
+    def claim(*words: Any, **more: Any) -> Any:
+        claims.append(None)
+        return Store.claim(town.store, *words, **more)
+
+    town.portal.trouble = slow
+    before = town.calls.of("stads", "read")
+    monkeypatch.setattr(town.store, "claim", claim)
+    town.engine.run_pass(sources=[])
+    assert town.calls.of("stads", "read") == before + 1
+    assert len(claims) < 10

@@ -20,7 +20,7 @@ from syncer.orders import (
     Terms,
     Told,
 )
-from syncer.store import Applied, Store
+from syncer.store import Applied, InHand, Store
 from syncer.store.connect import sqlite_driver
 
 NOW = datetime(2031, 5, 4, 7, 15, tzinfo=UTC)
@@ -46,6 +46,11 @@ def ingest(store: Store, *keys: str, now: datetime = NOW) -> Accounting:
 
 def read(store: Store, key: str, status: str = "new", now: datetime = NOW) -> Applied:
     return store.apply(f"stads:{key}", Read(status, "3105", details=DETAILS), now, RULES)
+
+
+def due(store: Store, now: datetime) -> list[str]:
+    """The names of the orders that a claim would get, in its order."""
+    return [one.order.name if isinstance(one, InHand) else one.name for one in store.claim(now, limit=10_000)]
 
 
 def fill(store: Store) -> None:
@@ -80,6 +85,6 @@ def run(file: Path, *statements: str) -> None:
 
 
 __all__ = [
-    "DETAILS", "LATER", "NOW", "RULES", "everything", "fill", "ingest", "listed", "page", "read", "rows_of", "run",
-    "sqlite3",
+    "DETAILS", "LATER", "NOW", "RULES", "due", "everything", "fill", "ingest", "listed", "page", "read", "rows_of",
+    "run", "sqlite3",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from syncer.orders import CancelledByHand, Intent, IntentState, State, Told
 from syncer.store import InHand, Settled, Store, changes
 from tests.postgres import Server, postgres_fixture
-from tests.store.filled import LATER, NOW, RULES, fill, ingest, listed, page, read
+from tests.store.filled import LATER, NOW, RULES, due, fill, ingest, listed, page, read
 
 __all__ = ["postgres_fixture"]
 Opener = Callable[[], Store]
@@ -124,8 +124,8 @@ def test_what_many_threads_write_at_once_shares_commits_and_is_all_there(
             task.result()
         store._writer.acquire()
     assert commits.count("commit.after") == 2  # of up to 64 each
-    assert store.due(NOW) == []
-    assert len(store.due(LATER)) == len(keys)
+    assert due(store, NOW) == []
+    assert len(due(store, LATER)) == len(keys)
 
 
 def test_one_order_that_can_t_be_written_does_not_take_those_along_that_share_its_commit(
@@ -157,7 +157,7 @@ def test_one_order_that_can_t_be_written_does_not_take_those_along_that_share_it
     for thread in threads:
         thread.join()
     assert outcomes == {"2": "poisoned"}
-    assert store.due(NOW) == ["stads:2"]
+    assert due(store, NOW) == ["stads:2"]
 
 
 # --- leases ---------------------------------------------------------------------------------------------------
