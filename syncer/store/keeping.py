@@ -1,0 +1,161 @@
+"""The verbs that keep the store: erasing people, emptying the write-ahead log, copies, and what a copy can't know.
+
+What is done about orders is for `verbs`.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, closing, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+
+from syncer.orders import NAMELESS, IntentState, Work
+from syncer.store import backup, journal
+from syncer.store import connect as opening
+from syncer.store.reading import Reading
+from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
+
+AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
+DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
+PATIENCE_MS = 250  # that a writer may be kept from writing by the emptying of the log
+NOT_KNOWN = "not known: the store was brought back from a copy"
+
+
+class Keeping(Reading):
+    """The verbs that keep the store."""
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def note(self, event: str, text: str, now: datetime, **facts: Any) -> None:
+        """Adds a line to the journal."""
+        with self._write() as tx:
+            journal.write(tx, event, text, now, facts)
+
+    # --- erasing ----------------------------------------------------------------------------------------------
+
+    def erase(self, ended_before: datetime, now: datetime) -> int:
+        """Erases the personal data of orders that ended before a time; returns of how many.
+
+        That it was done is noted in the journal: each time that something was erased, and else once a day.
+        """
+        return self._erase((ORDERS.c.ended_at < ended_before, ORDERS.c.erased_at.is_(None)), now)
+
+    def erase_these(self, names: Collection[str], now: datetime) -> int:
+        """Erases the personal data of some orders that have ended, however short a time ago; returns of how many."""
+        these = or_(*(and_(*self._named(name)) for name in names))
+        return self._erase((these, ORDERS.c.ended_at.is_not(None), ORDERS.c.erased_at.is_(None)), now)
+
+    def _erase(self, which: tuple[ColumnElement[bool], ...], now: datetime) -> int:
+        erased = 0
+        while self._any(select(ORDERS.c.id).where(*which).limit(1)):
+            with self._write() as tx:
+                found = tx.execute(select(ORDERS.c.id).where(*which).order_by(ORDERS.c.id).limit(AT_ONCE)).scalars()
+                rows = list(found)
+                tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
+                tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
+                tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
+            erased += len(rows)
+        self._note_erasure(erased, now)
+        return erased
+
+    def _note_erasure(self, erased: int, now: datetime) -> None:
+        with self._read() as tx:
+            before = journal.last(tx, journal.ERASED)
+        left = before is not None and bool(before.facts.get("left_in_log"))
+        recent = before is not None and timedelta() <= now - before.at < DAILY
+        if recent and not erased and not left:
+            return
+        emptied = self.empty_log()
+        if recent and not erased and not emptied:
+            return
+        text = f"the personal data of {erased} orders was erased" if erased else "no personal data was old enough"
+        text += "" if emptied else "; it stands in the write-ahead log until nobody reads it"
+        self.note(journal.ERASED, text, now, erased=erased, left_in_log=not emptied)
+
+    def empty_log(self, patience: float = 0.0) -> bool:
+        """Empties SQLite's write-ahead log, where what was erased still stands; whether it could.
+
+        It can't while others read what stands there; `patience` is in seconds.
+        """
+        if opening.sqlite_path(self._url) is None:
+            return True
+        until = time.monotonic() + patience
+        while not self._emptied():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _emptied(self) -> bool:
+        with self._writer, opening.explained(self._url), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={opening.BUSY_MS}")
+            return not busy
+
+    # --- copies -----------------------------------------------------------------------------------------------
+
+    def copy_to(
+        self, target: Path, now: datetime, *, force: bool = False, say: Callable[[int, int], None] = lambda *_: None
+    ) -> backup.Copy:
+        """Makes a copy of a SQLite store, whoever works with it meanwhile, in which nothing open is believed.
+
+        `say` is told of how many pages are copied, and of how many there are.
+
+        Raises:
+            StoreError: it could not be made, and nothing of it is left; the text says what to do.
+        """
+        source = opening.sqlite_path(self._url)
+        if source is None:
+            raise opening.StoreError(backup.not_here(self._url))
+
+        def mark(tx: Connection) -> None:
+            disbelieve(tx, now)
+            journal.write(tx, journal.RESTORED, f"brought back from the copy of {now:%Y-%m-%d %H:%M} UTC", now, {})
+
+        made = backup.make(source, target, mark, force=force, say=say)
+        with suppress(opening.StoreError):  # the copy is there, whether or not that can be noted
+            self.note(journal.COPIED, f"copied to {target}", now, file=str(target), bytes=made.size)
+        return made
+
+    def recheck(self, now: datetime) -> int:
+        """After the database was brought back from a copy: nothing open is believed; returns how many orders are."""
+        with self._write() as tx:
+            journal.write(tx, journal.RESTORED, "brought back from a copy, as an operator said", now, {})
+            return disbelieve(tx, now)
+
+    def reread(self, source: str) -> None:
+        """Has the next poll of a portal reach as far back as the daily one."""
+        with self._write() as tx:
+            tx.execute(update(CURSORS).where(CURSORS.c.source == source).values(reread_on=None))
+
+
+def disbelieve(tx: Connection, now: datetime) -> int:
+    """Marks what may have gone on since a copy was made: each call that may have been made is looked up before it is.
+
+    An order that isn't begun here may be begun there, a message may be written, and one that was begun may have failed
+    and been begun anew. Every portal is read again as far back as the daily poll does.
+    """
+    lost = {"state": IntentState.UNCERTAIN, "outcome": NOT_KNOWN, "at": now}
+    tx.execute(update(INTENTS).where(INTENTS.c.open).values(**lost))
+    named = ORDERS.c.external_id.not_like(f"{NAMELESS}%")
+    here = ORDERS.c.ended_at.is_(None)
+    doubted = {"doubt": True, "taken_over": True, "look_due": True, "wake_at": now, "wake_firm": False}
+    marked = tx.execute(
+        update(ORDERS).where(here, named).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1)
+    ).rowcount
+    tx.execute(
+        update(ORDERS)
+        .where(here, named, ORDERS.c.work == Work.FAILED)
+        .values(work=Work.UNBEGUN, park=None, parked=None)
+    )
+    tx.execute(update(ORDERS).values(leased_by=None, leased_until=None).where(ORDERS.c.leased_by.is_not(None)))
+    tx.execute(update(CURSORS).values(reread_on=None))
+    return int(marked)
