@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
-from syncer.orders import NAMELESS, IntentState, Work
+from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
 from syncer.store import backup, journal
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
@@ -140,22 +140,32 @@ class Keeping(Reading):
 def disbelieve(tx: Connection, now: datetime) -> int:
     """Marks what may have gone on since a copy was made: each call that may have been made is looked up before it is.
 
-    An order that isn't begun here may be begun there, a message may be written, and one that was begun may have failed
-    and been begun anew. Every portal is read again as far back as the daily poll does.
+    An order that isn't begun here may be begun there, a message may be written, and one that has failed may have been
+    begun anew. Every portal is read again as far back as the daily poll does. Returns how many orders are marked.
     """
-    lost = {"state": IntentState.UNCERTAIN, "outcome": NOT_KNOWN, "at": now}
-    tx.execute(update(INTENTS).where(INTENTS.c.open).values(**lost))
-    named = ORDERS.c.external_id.not_like(f"{NAMELESS}%")
-    here = ORDERS.c.ended_at.is_(None)
+    here = and_(ORDERS.c.ended_at.is_(None), ORDERS.c.external_id.not_like(f"{NAMELESS}%"))
+    _doubt_calls(tx, now)
+    again = or_(ORDERS.c.work == Work.FAILED, and_(ORDERS.c.park == Park.UNCERTAIN, ~_has_open_intent()))
+    tx.execute(update(ORDERS).where(here, again).values(park=None, parked=None))
+    tx.execute(update(ORDERS).where(here, ORDERS.c.work == Work.FAILED).values(work=Work.UNBEGUN))
     doubted = {"doubt": True, "taken_over": True, "look_due": True, "wake_at": now, "wake_firm": False}
-    marked = tx.execute(
-        update(ORDERS).where(here, named).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1)
-    ).rowcount
-    tx.execute(
-        update(ORDERS)
-        .where(here, named, ORDERS.c.work == Work.FAILED)
-        .values(work=Work.UNBEGUN, park=None, parked=None)
-    )
-    tx.execute(update(ORDERS).values(leased_by=None, leased_until=None).where(ORDERS.c.leased_by.is_not(None)))
+    marked = tx.execute(update(ORDERS).where(here).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1))
+    tx.execute(update(ORDERS).where(ORDERS.c.leased_by.is_not(None)).values(leased_by=None, leased_until=None))
     tx.execute(update(CURSORS).values(reread_on=None))
-    return int(marked)
+    return marked.rowcount
+
+
+def _doubt_calls(tx: Connection, now: datetime) -> None:
+    """Open calls are looked up.
+
+    One that hands an order over is decided anew, once the portal was read and has told how far the order had come.
+    """
+    open_orders = select(ORDERS.c.id).where(ORDERS.c.state.not_in(list(FINAL)))
+    handing_over = and_(INTENTS.c.open, INTENTS.c.kind == Kind.SUBMIT, INTENTS.c.order_id.in_(open_orders))
+    anew = {"state": IntentState.REJECTED, "open": False, "outcome": NOT_KNOWN, "at": now}
+    tx.execute(update(INTENTS).where(handing_over).values(**anew))
+    tx.execute(update(INTENTS).where(INTENTS.c.open).values(state=IntentState.UNCERTAIN, outcome=NOT_KNOWN, at=now))
+
+
+def _has_open_intent() -> ColumnElement[bool]:
+    return select(INTENTS.c.key).where(INTENTS.c.order_id == ORDERS.c.id, INTENTS.c.open).exists()
