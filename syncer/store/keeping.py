@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
 from syncer.store import backup, journal
@@ -20,6 +20,8 @@ from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
+PERSONAL = (DETAILS.c.details, RAW.c.text)  # and nowhere else
+SMALL = 16_000_000  # bytes of personal data that are rewritten at every erasure; more, once a day
 PATIENCE_MS = 250  # that a writer may be kept from writing by the emptying of the log
 NOT_KNOWN = "not known: the store was brought back from a copy"
 
@@ -65,16 +67,36 @@ class Keeping(Reading):
     def _note_erasure(self, erased: int, now: datetime) -> None:
         with self._read() as tx:
             before = journal.last(tx, journal.ERASED)
-        left = before is not None and bool(before.facts.get("left_in_log"))
+        owed = erased > 0 or (before is not None and before.facts["left"])
         recent = before is not None and timedelta() <= now - before.at < DAILY
-        if recent and not erased and not left:
+        if recent and not owed:
             return
-        emptied = self.empty_log()
-        if recent and not erased and not emptied:
+        left = owed and not (self._scrubbed(small_only=recent) and self.empty_log())
+        if recent and not erased and left:
             return
         text = f"the personal data of {erased} orders was erased" if erased else "no personal data was old enough"
-        text += "" if emptied else "; it stands in the write-ahead log until nobody reads it"
-        self.note(journal.ERASED, text, now, erased=erased, left_in_log=not emptied)
+        text += "; traces of it are left in the database's file until tomorrow" if left else ""
+        self.note(journal.ERASED, text, now, erased=erased, left=left)
+
+    def _scrubbed(self, *, small_only: bool = False) -> bool:
+        """Rewrites the tables where people are, and says whether it did: not when they are large, and `small_only`.
+
+        SQLite overwrites what is deleted, but not the copies that it leaves behind where it has moved rows between
+        pages. A table that is dropped is overwritten as a whole.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        with self._write() as tx:
+            sizes = (tx.execute(select(func.sum(func.length(column)))).scalar() or 0 for column in PERSONAL)
+            if small_only and sum(sizes) > SMALL:
+                return False
+            for table in (column.table.name for column in PERSONAL):
+                create = tx.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar_one()
+                tx.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {table}_before")
+                tx.exec_driver_sql(create)
+                tx.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {table}_before ORDER BY 1")  # noqa: S608 - our own names
+                tx.exec_driver_sql(f"DROP TABLE {table}_before")
+        return True
 
     def empty_log(self, patience: float = 0.0) -> bool:
         """Empties SQLite's write-ahead log, where what was erased still stands; whether it could.
