@@ -1,7 +1,9 @@
 """The commands that act: --once, run, and an operator's words about an order."""
 
 import argparse
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,9 +36,9 @@ from syncer.orders import (
     Told,
     Withdrawn,
 )
-from syncer.store import Settled, Store, StoreBusy
+from syncer.store import Settled, Store, StoreBusy, StoreError
 from syncer.telemetry import Redactor
-from syncer.wiring import engine_of
+from syncer.wiring import engine_of, utc
 
 # --- --once ---------------------------------------------------------------------------------------------------
 
@@ -47,7 +49,7 @@ def once(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _rehearse(config, redactor, arguments)
     _warn(config)
-    with Store.open(store_url(config)) as store, _progress() as progress:
+    with Store.open(store_url(config)) as store, bar() as progress:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
             summary = engine.run_pass(once=True)
@@ -59,7 +61,7 @@ def once(arguments: argparse.Namespace) -> int:
 def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace) -> int:
     """A pass over a copy of the store in memory, with every write printed instead of made."""
     planned: list[tuple[Order, Intent]] = []
-    with _copy(config) as store, _progress() as progress, bound_contextvars(dry_run=True):
+    with _copy(config) as store, bar() as progress, bound_contextvars(dry_run=True):
         engine = engine_of(
             config, store, redactor, progress=progress, rehearse=lambda order, intent: planned.append((order, intent))
         )
@@ -133,7 +135,7 @@ def _warn(config: Config) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def bar() -> Iterator[Progress]:
     """A line that moves, on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield Progress()
@@ -184,10 +186,21 @@ def run(arguments: argparse.Namespace) -> int:
     _warn(config)
     with Store.open(store_url(config)) as store:
         engine = engine_of(config, store, redactor)
-        with stopping(engine):
+        with stopping(engine), _noted(store):
             serve(engine, every, config.privacy.erase_after)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
+
+
+@contextmanager
+def _noted(store: Store) -> Iterator[None]:
+    """Writes down that the service begins, and that it has ended cleanly; it goes on where that finds no room."""
+    facts = {"worker": store.leases.owner, "host": socket.gethostname(), "pid": os.getpid()}
+    with suppress(StoreError):
+        store.note("service.started", f"on {facts['host']}", utc(), **facts)
+    yield
+    with suppress(StoreError):
+        store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
 
 
 # --- an operator's words --------------------------------------------------------------------------------------
@@ -287,7 +300,7 @@ def _speak(
     `speak` returns why it can't be taken.
     """
     config, redactor = opened(arguments)
-    store, ours = _acting_store(config)
+    store, ours = acting_store(config)
     with store:
         names = names_of(store)
         if names is None:
@@ -305,7 +318,8 @@ def _speak(
     return 2 if refused and arguments.command != "retry" else 0
 
 
-def _acting_store(config: Config) -> tuple[Store, bool]:
+def acting_store(config: Config) -> tuple[Store, bool]:
+    """The store, and whether it is ours alone: else the syncer that has it acts on what is written down."""
     try:
         return Store.open(store_url(config)), True
     except StoreBusy:

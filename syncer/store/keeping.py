@@ -98,6 +98,10 @@ class Keeping(Reading):
                 tx.exec_driver_sql(f"DROP TABLE {table}_before")
         return True
 
+    def wipe(self, patience: float) -> bool:
+        """Sees that nothing is left of what was erased: neither between rows, nor in the log; whether it could."""
+        return self._scrubbed() and self.empty_log(patience)
+
     def empty_log(self, patience: float = 0.0) -> bool:
         """Empties SQLite's write-ahead log, where what was erased still stands; whether it could.
 
@@ -147,6 +151,29 @@ class Keeping(Reading):
             self.note(journal.COPIED, f"copied to {target}", now, file=str(target), bytes=made.size)
         return made
 
+    @staticmethod
+    def bring_back(url: str, copy: Path, now: datetime, say: Callable[[int, int], None]) -> list[Path]:
+        """Puts a copy where the database of `url` is, and what was there aside; returns where that is then.
+
+        Raises:
+            StoreBusy: another syncer holds it.
+            StoreError: it can't be done, and nothing was changed.
+        """
+        place = opening.sqlite_path(url)
+        if place is None:
+            raise opening.StoreError(backup.not_here(url))
+
+        def mark(tx: Connection) -> None:
+            disbelieve(tx, now)
+            journal.write(tx, journal.RESTORED, f"brought back from {copy}", now, {"file": str(copy)})
+
+        locked = opening.lock(url)
+        try:
+            return backup.bring_back(copy, place, mark, f"before-{now:%Y%m%dT%H%M%SZ}", say)
+        finally:
+            if locked is not None:
+                locked.release()
+
     def recheck(self, now: datetime) -> int:
         """After the database was brought back from a copy: nothing open is believed; returns how many orders are."""
         with self._write() as tx:
@@ -157,6 +184,12 @@ class Keeping(Reading):
         """Has the next poll of a portal reach as far back as the daily one."""
         with self._write() as tx:
             tx.execute(update(CURSORS).where(CURSORS.c.source == source).values(reread_on=None))
+
+    def reread_order(self, name: str, now: datetime) -> None:
+        """Has an order read at its portal, though nothing says that it has changed there."""
+        due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal, "rev": ORDERS.c.rev + 1}
+        with self._write() as tx:
+            tx.execute(update(ORDERS).where(*self._named(name)).values(due))
 
 
 def disbelieve(tx: Connection, now: datetime) -> int:
