@@ -45,8 +45,12 @@ class Counter:
             "remote.call",
             remote=fact.remote,
             operation=fact.operation,
+            method=fact.method,
+            url=fact.url,
             seconds=round(fact.seconds, 4),
             outcome=fact.outcome,
+            sent=fact.sent,
+            size=fact.size,
         )
 
 

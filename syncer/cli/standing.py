@@ -49,7 +49,6 @@ def _as_json(config: Config, overview: Overview, standing: Standing, now: dateti
         portals[name] = {
             "cursor": cursor.position if cursor else None,
             "last_poll_at": iso(cursor.last_poll_at) if cursor else None,
-            "next_poll_at": iso(_next_poll(config, overview, standing, name)),
             **_health(overview.remotes.get(name)),
         }
     return {
@@ -60,6 +59,7 @@ def _as_json(config: Config, overview: Overview, standing: Standing, now: dateti
         "uncertain": overview.uncertain,
         "last_pass": overview.last_pass,
         "service": _service(standing.service),
+        "next_poll": {name: iso(_next_poll(config, overview, standing, name)) for name in config.portals},
         "oldest": {f"not_yet_{name}": _oldest(found, now) for name, found in standing.oldest.items()},
         "parked_because": [
             {"reason": one.park, "count": one.count, "orders": list(one.orders), "help": _help(one.park)}

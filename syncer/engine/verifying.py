@@ -228,17 +228,23 @@ class _Asks:
         if intent is not None and intent.state is not IntentState.PLANNED:
             if plan(order, intent, self._parties.now(), self._parties.rules).act is not Act.WAIT:
                 yield intent.target, self._uncertain
-        elif order.fulfilment is not None and order.fulfilment in self._parties.followers:
-            yield order.fulfilment, self._followed if order.fulfilment_ref is not None else self._begun_unknown
+            return
+        target, followers = order.fulfilment or "", self._parties.followers
+        if order.fulfilment_ref is not None and target in followers:
+            yield target, self._followed
+        elif order.work in {Work.UNBEGUN, Work.FAILED} and not order.final:
+            submission = self._submission(order)
+            if submission is not None and submission.target in followers:
+                yield submission.target, self._begun_unknown
 
     # --- portals ----------------------------------------------------------------------------------------------
 
     def unknown(self, portal: str) -> list[Difference]:
         """The orders that a portal lists, as far back as the daily poll reads, and that aren't here."""
         store = self._parties.store
-        cursor = replace(store.cursor(portal), reread_on=None)
+        daily = Cursor(store.cursor(portal).position)
         try:
-            page = self._parties.sources[portal].poll(Cursor(cursor.position), lambda: store.oldest_open(portal))
+            page = self._parties.sources[portal].poll(daily, lambda: store.oldest_open(portal))
         except (Unreadable, Rejected) as failure:
             return [self._unread(portal, portal, "lists orders", failure, "syncer check")]
         known = store.which_are_known(portal, [row.external_id for row in page.rows])
@@ -275,6 +281,8 @@ class _Asks:
     def _followed(self, held: InHand) -> Difference | None:
         """How far an order is that the fulfilment has."""
         order, remote = held.order, held.order.fulfilment or ""
+        if order.fulfilment_ref is None:  # it is begun anew meanwhile
+            return None
         try:
             seen = self._parties.followers[remote].read(order)
         except (Unreadable, Rejected) as failure:
@@ -296,7 +304,7 @@ class _Asks:
         """Whether the fulfilment has an order of ours that nothing is known of here."""
         order = held.order
         intent = self._submission(order)
-        if order.work not in {Work.UNBEGUN, Work.FAILED} or intent is None or order.final:
+        if intent is None or order.work not in {Work.UNBEGUN, Work.FAILED}:  # it has moved on meanwhile
             return None
         found = self._found(intent, order)
         if not isinstance(found, Found) or not isinstance(found.seen, Begun | Done):
@@ -322,7 +330,8 @@ class _Asks:
 
     def _uncertain(self, held: InHand) -> Difference | None:
         order, intent = held.order, held.intent
-        assert intent is not None, "asked only where there is one"
+        if intent is None or intent.state is IntentState.PLANNED:  # it was settled meanwhile
+            return None
         found = self._found(intent, order)
         ref = getattr(found.seen, "ref", None) if isinstance(found, Found) else None
         said = f" --ref {ref}" if ref else ""
