@@ -6,14 +6,17 @@ With `--follow` it goes on, whatever becomes of the service meanwhile, until nob
 import argparse
 import re
 import select
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from operator import attrgetter
+from typing import TextIO
 
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, reading_store
@@ -44,8 +47,8 @@ def log(arguments: argparse.Namespace) -> int:
         for line in story.lines(store):
             _say(line, config, as_json=arguments.json)
     if arguments.follow:
-        with suppress(KeyboardInterrupt):
-            _follow(config, story, as_json=arguments.json)
+        with _told_to_end() as over:
+            _follow(config, story, over, as_json=arguments.json)
     return 0
 
 
@@ -84,10 +87,22 @@ class _Story:
             yield Entry(line.id, line.at, "", line.event, line.text)
 
 
-def _follow(config: Config, story: _Story, *, as_json: bool) -> None:
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM end it, though not in the middle of a line, nor of a look into the store."""
+    over = threading.Event()
+    before = {number: signal.signal(number, lambda *_: over.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _follow(config: Config, story: _Story, over: threading.Event, *, as_json: bool) -> None:
     """Goes on. The store is opened anew each time: it may be replaced, upgraded or away meanwhile."""
     trouble = None
-    while _heard(FOLLOW_EVERY):
+    while _heard(over):
         try:
             with reading_store(config) as store:
                 for line in story.lines(store):
@@ -99,15 +114,24 @@ def _follow(config: Config, story: _Story, *, as_json: bool) -> None:
             trouble = str(error)
 
 
-def _heard(seconds: float) -> bool:
-    """Waits a little; False as soon as nobody reads standard output any more."""
+def _heard(over: threading.Event) -> bool:
+    """Waits a little; False as soon as nobody reads standard output any more, or it is over."""
+    until = time.monotonic() + FOLLOW_EVERY
+    while not over.is_set() and time.monotonic() < until:
+        if _broken(sys.stdout):
+            return False
+        time.sleep(0.1)
+    return not over.is_set()
+
+
+def _broken(stream: TextIO) -> bool:
+    """Whether a stream is a pipe that nobody reads: it is told without being asked for."""
     poll = select.poll()
     try:
-        poll.register(sys.stdout.fileno(), 0)  # a broken pipe is told whether or not it is asked for
-        return not any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(seconds * 1000))
+        poll.register(stream.fileno(), 0)
     except (OSError, ValueError):  # it is no file of the system's
-        time.sleep(seconds)
-        return True
+        return False
+    return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
 
 
 def _say(entry: Entry, config: Config, *, as_json: bool) -> None:
