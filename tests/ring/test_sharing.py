@@ -76,7 +76,8 @@ def assert_each_once(world: World, numbers: list[str]) -> None:
 
 
 def assert_no_bug(running: list[Service]) -> None:
-    assert [line for one in running for line in one.lines() if "bug" in line or "traceback" in line] == []
+    bugs = [line for one in running for line in one.lines() if "bug" in line or "traceback" in line]
+    assert not bugs, "\n".join(str(line.get("traceback", line)) for line in bugs)
 
 
 # --- together -------------------------------------------------------------------------------------------------
