@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """How one order stands in the program's store. `work` is None where a life that has forgotten need not know it: of an
+    """How one order stands in the program's store. `work` is None where a life that has forgotten can't know it, of an
     order that was over before it began.
     """
 
