@@ -14,7 +14,6 @@ from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
 from syncer.cli.reading import help_for
-from syncer.cli.streams import let_go
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
 from syncer.orders import (
@@ -46,7 +45,7 @@ def once(arguments: argparse.Namespace) -> int:
     config, redactor = opened(arguments)
     if arguments.dry_run:
         return _rehearse(config, redactor, arguments)
-    _warn(config)
+    warn(config)
     with Store.open(store_url(config)) as store, _progress() as progress:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
@@ -127,7 +126,8 @@ def _print_summary(summary: Summary, parked: list[Order]) -> None:
             out.print(f"… and {len(parked) - len(shown)} more: syncer orders --parked")
 
 
-def _warn(config: Config) -> None:
+def warn(config: Config) -> None:
+    """What is odd in the configuration, and works."""
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -170,24 +170,6 @@ def stopping(engine: Engine) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# --- run ------------------------------------------------------------------------------------------------------
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """The service."""
-    from syncer.service import serve
-
-    config, redactor = opened(arguments, sys.stdout)
-    every = {name: portal.poll_every for name, portal in config.portals.items()}
-    _warn(config)
-    with Store.open(store_url(config)) as store:
-        engine = engine_of(config, store, redactor)
-        with stopping(engine):
-            serve(engine, every, config.privacy.erase_after)
-    let_go(sys.stdout)  # a log that finds no room is no failure of the service
-    return 0
 
 
 # --- an operator's words --------------------------------------------------------------------------------------
