@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from syncer.engine import Engine, Summary, troubles_told
-from syncer.service.schedule import CHORES, Agenda, Chore, Due
+from syncer.service.schedule import AT_ONCE, Agenda, Chore, Due
 from syncer.service.systemd import Systemd
 
 LONGEST_PASS = timedelta(minutes=1)  # in which orders are begun: polls come in between, however many orders are due
@@ -79,7 +79,7 @@ class Runner:
         with troubles_told():
             summary = engine.run_pass(sources=sorted(due.sources), limit=LONGEST_PASS)
             if engine.stopped and not self._stop.is_set():  # cut short for a new configuration, which goes on
-                self._agenda.mark(*CHORES, sources=frozenset(self._next.every))
+                self._agenda.mark(*AT_ONCE, sources=frozenset(self._next.every))
             self._passes += 1
             said = _in_words(self._passes, summary)
             self._on_pass(summary)

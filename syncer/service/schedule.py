@@ -33,6 +33,7 @@ class Chore(StrEnum):
 
 # The deeper re-read of each portal, once a day, is a part of its first poll of the day: its cursor knows whether it was
 # done, also for `--once`, and a restart neither forgets nor repeats it.
+AT_ONCE = (Chore.WORK, Chore.ERASE)  # at the start, too; a database is looked after at its time of the day
 CHORES = {Chore.WORK: timedelta(seconds=5), Chore.ERASE: timedelta(days=1), Chore.CARE: timedelta(days=1)}
 
 
@@ -119,7 +120,7 @@ class Schedule:
             self._add(f"poll {name}", span, sources=frozenset({name}))
         for chore, span in CHORES.items():
             self._add(chore, span, chore)
-        self._mark(*CHORES, sources=frozenset(every))
+        self._mark(*AT_ONCE, sources=frozenset(every))
 
     def _add(self, name: str, span: timedelta, *chores: Chore, sources: frozenset[str] = frozenset()) -> None:
         self._scheduler.add_job(

@@ -10,7 +10,8 @@ import pytest
 import time_machine
 
 from syncer import service
-from syncer.service import Flags, Work
+from syncer.service import Flags, Work, schedule
+from syncer.service.schedule import Chore
 from syncer.store import StoreError
 from tests.service.doubles import AFTER, FakeEngine, served, work_of
 
@@ -42,11 +43,18 @@ def test_passes_follow_one_another_and_never_meet(flags: Flags) -> None:
     assert len(engine.passes) == 4
 
 
-def test_the_first_pass_polls_every_source_and_erases_what_is_old_and_cares_for_the_database(flags: Flags) -> None:
+def test_the_first_pass_polls_every_source_and_erases_what_is_old(flags: Flags) -> None:
     engine = ending(flags, 1)
     served(engine, flags, EVERY)
     assert engine.passes == [["malmö", "stads"]]
-    assert (engine.erased, engine.cared) == ([AFTER], 1)
+    assert (engine.erased, engine.cared) == ([AFTER], 0)
+
+
+def test_the_database_is_cared_for_when_its_time_has_come(flags: Flags, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(schedule.CHORES, Chore.CARE, timedelta(milliseconds=50))
+    engine = FakeEngine(lambda _number: flags.stop.set() if engine.cared else None)
+    served(engine, flags)
+    assert engine.cared
 
 
 def test_due_work_is_done_between_polls(flags: Flags) -> None:
