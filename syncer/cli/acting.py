@@ -1,9 +1,7 @@
 """The commands that act: --once, run, and an operator's words about an order."""
 
 import argparse
-import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +14,6 @@ from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
 from syncer.cli.reading import help_for
-from syncer.cli.streams import let_go
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
 from syncer.orders import (
@@ -36,9 +33,9 @@ from syncer.orders import (
     Told,
     Withdrawn,
 )
-from syncer.store import Settled, Store, StoreBusy, StoreError
+from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor
-from syncer.wiring import engine_of, utc
+from syncer.wiring import engine_of
 
 # --- --once ---------------------------------------------------------------------------------------------------
 
@@ -48,7 +45,7 @@ def once(arguments: argparse.Namespace) -> int:
     config, redactor = opened(arguments)
     if arguments.dry_run:
         return _rehearse(config, redactor, arguments)
-    _warn(config)
+    warn(config)
     with Store.open(store_url(config)) as store, bar() as progress:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
@@ -129,7 +126,8 @@ def _print_summary(summary: Summary, parked: list[Order]) -> None:
             out.print(f"… and {len(parked) - len(shown)} more: syncer orders --parked")
 
 
-def _warn(config: Config) -> None:
+def warn(config: Config) -> None:
+    """What is odd in the configuration, and works."""
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -172,35 +170,6 @@ def stopping(engine: Engine) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# --- run ------------------------------------------------------------------------------------------------------
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """The service."""
-    from syncer.service import serve
-
-    config, redactor = opened(arguments, sys.stdout)
-    every = {name: portal.poll_every for name, portal in config.portals.items()}
-    _warn(config)
-    with Store.open(store_url(config)) as store:
-        engine = engine_of(config, store, redactor)
-        with stopping(engine), _noted(store):
-            serve(engine, every, config.privacy.erase_after)
-    let_go(sys.stdout)  # a log that finds no room is no failure of the service
-    return 0
-
-
-@contextmanager
-def _noted(store: Store) -> Iterator[None]:
-    """Writes down that the service begins, and that it has ended cleanly; it goes on where that finds no room."""
-    facts = {"worker": store.leases.owner, "host": socket.gethostname(), "pid": os.getpid()}
-    with suppress(StoreError):
-        store.note("service.started", f"on {facts['host']}", utc(), **facts)
-    yield
-    with suppress(StoreError):
-        store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
 
 
 # --- an operator's words --------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Keeping(Reading):
 
     def erase_these(self, names: Collection[str], now: datetime) -> int:
         """Erases the personal data of some orders that have ended, however short a time ago; returns of how many."""
-        these = or_(*(and_(*self._named(name)) for name in names))
+        these = or_(*map(_is, names))
         return self._erase((these, ORDERS.c.ended_at.is_not(None), ORDERS.c.erased_at.is_(None)), now)
 
     def _erase(self, which: tuple[ColumnElement[bool], ...], now: datetime) -> int:
@@ -126,6 +126,13 @@ class Keeping(Reading):
                 cursor.execute(f"PRAGMA busy_timeout={opening.BUSY_MS}")
             return not busy
 
+    def care(self) -> None:
+        """What SQLite needs now and then: it looks at what its planner knows, and folds its log into the file."""
+        if self._engine.dialect.name == "sqlite":
+            with self._writer, opening.explained(self._url), closing(self._engine.raw_connection()) as connection:
+                for pragma in ("optimize", "wal_checkpoint(PASSIVE)"):
+                    connection.cursor().execute(f"PRAGMA {pragma}")
+
     # --- copies -----------------------------------------------------------------------------------------------
 
     def copy_to(
@@ -189,7 +196,12 @@ class Keeping(Reading):
         """Has an order read at its portal, though nothing says that it has changed there."""
         due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal, "rev": ORDERS.c.rev + 1}
         with self._write() as tx:
-            tx.execute(update(ORDERS).where(*self._named(name)).values(due))
+            tx.execute(update(ORDERS).where(_is(name)).values(due))
+
+
+def _is(name: str) -> ColumnElement[bool]:
+    portal, _, external_id = name.partition(":")
+    return and_(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
 
 
 def disbelieve(tx: Connection, now: datetime) -> int:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.store.filled import rows_of
 __all__ = ["postgres_fixture"]
 KEPT = Script(received_ticks=99)
 PEOPLE = ("Kanåriet", "Burfågelström", "Fjädergränd", "burfagel@kanariemail.example")
-CUSTOMER = {"firstname": PEOPLE[0], "surname": PEOPLE[1], "address": PEOPLE[2], "email": PEOPLE[3]}
+CUSTOMER: dict[str, Any] = {"firstname": PEOPLE[0], "surname": PEOPLE[1], "address": PEOPLE[2], "email": PEOPLE[3]}
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, repeat
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from syncer.orders import Park
-from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, folder_of_process, record, told, world_of
+from tests.prove import many
+from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
 from tests.prove.outside import writes
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import scenario
@@ -136,19 +136,26 @@ def plain_pass(whole: Whole, step: int, world: World) -> Plain:
     world.knife = Knife(watch=watch)
     play.step(step)
     world.knife = Knife()
-    _one_more(play)
+    _one_more(play, once=_as_it_was(play))
     plain.outcome, plain.full = play.outcome, full(play)
     _one_more(play, *REST)
     plain.rested, plain.restless = play.outcome, bool(quiet(play))
     return plain
 
 
-def _one_more(play: Play, *waits: float) -> None:
+def _one_more(play: Play, *waits: float, once: bool = True) -> None:
     """One more pass a while later, or several."""
     for seconds in waits or (LATER,):
         play.world.clock.go_on(seconds=seconds)
-        play.world.run_pass()
+        play.world.run_pass(once=once)
         play.ask()
+
+
+def _as_it_was(play: Play) -> bool:
+    """Whether the last pass was as `--once` makes it. The next is of its kind: the service is told by events what to
+    look at, and `--once` looks at it.
+    """
+    return bool(play.scenario.steps[play.place.step - 1].value)
 
 
 def _asked(outside: Outside, before: Sequence[Asked]) -> Asked:
@@ -214,7 +221,7 @@ def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
 def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it."""
     hit = plain.asked[strike.request].number
-    _one_more(play)
+    _one_more(play, once=_as_it_was(play))
     run = Run(asked=play.place.asked != plain.place.asked)
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")
@@ -354,20 +361,13 @@ def _note(result: Result, whole: Whole, strike: Strike, run: Run) -> None:
         result.failures.append(Failure(whole.scenario.seed, whole.most, strike, kind, texts))
 
 
-def _prove_one(seed: int, until: float, folder: Path) -> Result:
-    return prove_one(seed, folder_of_process(folder), until=until) if time.time() < until else Result()
+def prove(runs: int, seed: int = 1, processes: int = 2, budget: float = 600.0) -> Result:
+    """Strikes the scenarios of a seed and those after it, until there were so many runs, for at most `budget` s."""
+    return many.prove(_prove_one, Result(), runs, seed, processes, budget)
 
 
-def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
-    """Strikes the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
-    until, result, chosen = time.time() + budget, Result(), list(seeds)
-    with folder_in_memory() as folder, ProcessPoolExecutor(processes) as pool:
-        parts = pool.map(_prove_one, chosen, repeat(until), repeat(folder))
-        for part in told(parts, chosen, result):
-            result.add(part)
-    for failure in result.failures:
-        print(failure)
-    return result
+def _prove_one(seed: int, folder: Path, until: float) -> Result:
+    return prove_one(seed, folder, until=until)
 
 
 # --- playing one again ----------------------------------------------------------------------------------------

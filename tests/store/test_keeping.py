@@ -173,7 +173,7 @@ def test_what_interrupts_a_copy_leaves_nothing_of_it(store: Store, file: Path) -
 
 def test_two_copies_to_one_place_at_the_same_time_are_not_mixed(store: Store, file: Path) -> None:
     fill(store)
-    copy, refused = file.with_name("copy.db"), []
+    copy, refused = file.with_name("copy.db"), list[str]()
 
     def say(_done: int, _total: int) -> None:
         if not refused:

@@ -1,0 +1,96 @@
+"""The service's command: `syncer run`."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from syncer.cli.acting import warn
+from syncer.cli.opening import config_path, level, opened, store_url
+from syncer.cli.streams import aside, let_go
+from syncer.config import Config, load
+from syncer.errors import ConfigError, Problem
+from syncer.service import Flags, Systemd, Work, heeding, serve
+from syncer.store import Store, StoreError
+from syncer.telemetry import Redactor, configure, log
+from syncer.wiring import engine_of, utc
+
+MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The service."""
+    config, redactor = opened(arguments, sys.stdout)
+    warn(config)
+    systemd, flags = Systemd(), Flags()
+    with heeding(flags):
+        systemd.extend(MIGRATION, "opens the database, and brings it up to date")
+        with Store.open(store_url(config)) as store:
+            again = _Again(arguments, store, config, redactor)
+            with _noted(store):
+                serve(again.work(), flags=flags, reread=again.reread, systemd=systemd)
+    let_go(sys.stdout)  # a log that finds no room is no failure of the service
+    return 0
+
+
+@contextmanager
+def _noted(store: Store) -> Iterator[None]:
+    """Writes down that the service begins, and that it has ended cleanly; it goes on where that finds no room."""
+    facts = {"worker": store.leases.owner, "host": socket.gethostname(), "pid": os.getpid()}
+    with suppress(StoreError):
+        store.note("service.started", f"on {facts['host']}", utc(), **facts)
+    yield
+    with suppress(StoreError):
+        store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
+
+
+@dataclass(slots=True)
+class _Again:
+    """What the configuration says, and says when it is read again. The store stays, and whatever else can't change."""
+
+    arguments: argparse.Namespace
+    store: Store
+    config: Config
+    redactor: Redactor
+
+    def work(self) -> Work:
+        """As the configuration stands."""
+        every = {name: portal.poll_every for name, portal in self.config.portals.items()}
+        longest = max(
+            (getattr(one, "timeout", timedelta()) for one in self.config.remotes.values()), default=timedelta()
+        )
+        engine = engine_of(self.config, self.store, self.redactor)
+        return Work(engine, every, self.config.privacy.erase_after, longest)
+
+    def reread(self) -> Work | None:
+        """As the file says now; None, with every problem in the log, where it is wrong or needs a restart."""
+        try:
+            config = load(config_path(self.arguments))
+            problems = list(_fixed(self.config, config))
+        except ConfigError as wrong:
+            problems = wrong.problems
+        if problems:
+            log().error("config.rejected", problems=[self.redactor.scrub(str(problem)) for problem in problems])
+            return None
+        self.redactor = Redactor([*self.config.secrets(), *config.secrets()])  # the old ones may still come back in
+        self.config = config
+        configure(level(self.arguments, config), config.log.format, aside(sys.stdout), self.redactor)
+        for warning in config.warnings:
+            log().warning("config.odd", text=str(warning))
+        return self.work()
+
+
+def _fixed(before: Config, after: Config) -> Iterator[Problem]:
+    """What is otherwise than before, and can't be changed while the service runs."""
+    kept = {
+        "store": (before.store, after.store),
+        "state_dir": (before.state_dir, after.state_dir),
+        "web": (before.web, after.web),
+    }
+    for key, (old, new) in kept.items():
+        if old != new:
+            yield Problem(key, "can't be changed while syncer runs", "restart it: systemctl restart syncer")
