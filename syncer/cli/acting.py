@@ -13,7 +13,6 @@ from structlog.contextvars import bound_contextvars
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
-from syncer.cli.reading import help_for
 from syncer.cli.streams import let_go
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
@@ -33,6 +32,7 @@ from syncer.orders import (
     Retried,
     Told,
     Withdrawn,
+    help_for,
 )
 from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor

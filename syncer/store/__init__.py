@@ -5,15 +5,19 @@ Rows never leave: callers give and get the values of `orders`. No call to a remo
 
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
+from syncer.store.figures import STEPS, Figures, Oldest
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
 from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
+    "STEPS",
     "Applied",
     "Entry",
     "Explained",
+    "Figures",
     "InHand",
+    "Oldest",
     "Overview",
     "RemoteHealth",
     "Settled",

@@ -20,6 +20,7 @@ from syncer.store.rows import (
     PASSES,
     RAW,
     REMOTES,
+    TALLIES,
     held,
     held_of,
     intent_of,
@@ -249,7 +250,7 @@ class Reading:
     def overview(self) -> Overview:
         """The store at a glance."""
         with self._read() as tx:
-            states = tx.execute(select(ORDERS.c.state, func.count()).group_by(ORDERS.c.state)).all()
+            states = self._states(tx)
             parked = tx.execute(select(func.count()).where(ORDERS.c.park.is_not(None))).scalar_one()
             uncertain = tx.execute(
                 select(func.count())
@@ -264,11 +265,16 @@ class Reading:
         return Overview(
             {row["source"]: Cursor(row["position"], row["reread_on"], row["last_poll_at"]) for row in cursors},
             self.remotes(),
-            {str(row[0]): int(row[1]) for row in states},
+            states,
             parked,
             uncertain,
             last,
         )
+
+    def _states(self, tx: Connection) -> dict[str, int]:
+        """How many orders are in each state that any is in."""
+        counted = select(TALLIES.c.state, func.sum(TALLIES.c.n)).group_by(TALLIES.c.state).order_by(TALLIES.c.state)
+        return {state: int(count) for state, count in tx.execute(counted) if count}
 
     def parked_names(self) -> list[str]:
         """The orders that a person is asked to look at."""

@@ -18,6 +18,7 @@ from syncer.store.tables import (
     PassRow,
     RawRow,
     RemoteRow,
+    TallyRow,
 )
 
 
@@ -36,6 +37,7 @@ CURSORS = table(CursorRow)
 REMOTES = table(RemoteRow)
 PASSES = table(PassRow)
 LEASES = table(LeaseRow)
+TALLIES = table(TallyRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")

@@ -255,3 +255,16 @@ class PassRow(SQLModel, table=True):
 
     id: int = Field(default=1, primary_key=True)
     summary: dict[str, Any] = Field(sa_type=JSON)
+
+
+class TallyRow(SQLModel, table=True):
+    """How many orders are in each state, in parts: the sum over a state's slots. The database's triggers keep it.
+
+    SQLite has one slot; PostgreSQL one for each of its processes, so that none waits for another's count.
+    """
+
+    __tablename__ = "tallies"
+
+    state: str = Field(primary_key=True)
+    slot: int = Field(default=0, primary_key=True)
+    n: int

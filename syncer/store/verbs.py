@@ -16,8 +16,8 @@ from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Obs
 from syncer.store import changes, listing
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
+from syncer.store.figures import Counting
 from syncer.store.leases import Leases
-from syncer.store.reading import Reading
 from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held, held_of
 
 MOST_SHARED = 64  # orders whose changes share a commit
@@ -49,8 +49,8 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Reading):
-    """One database. Reading verbs are in `Reading`."""
+class Store(Counting):
+    """One database. Reading verbs are in `Reading`, and those that count in `Counting`."""
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
