@@ -267,4 +267,4 @@ class TallyRow(SQLModel, table=True):
 
     state: str = Field(primary_key=True)
     slot: int = Field(default=0, primary_key=True)
-    n: int
+    n: int = Field(sa_column=Column(ID, nullable=False))
