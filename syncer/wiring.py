@@ -129,7 +129,9 @@ def _add_on_api(made: Remotes, name: str, network: conf.OnApi, now: Clock, *, re
         discovery=network.discovery,
         hosts=network.hosts,
     )
-    adapter = OnApiFulfilment(name, client, check_access=network.check_access, now=now)
+    adapter = OnApiFulfilment(
+        name, client, check_access=network.check_access, lists_finished=network.lists_finished, now=now
+    )
     made.sinks[name] = made.followers[name] = adapter
     made.checks[name] = adapter.check
 

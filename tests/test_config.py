@@ -197,6 +197,7 @@ WRONG = [
     (NET + 'paths = { orders = "https://evil.example/" }', "fulfilments.net.paths", "leading slash"),
     (NET + 'discovery = "yes"', "fulfilments.net.discovery", "true"),
     (NET + "check_access = 1", "fulfilments.net.check_access", "true"),
+    (NET + "lists_finished = 0", "fulfilments.net.lists_finished", "true"),
     (NET + 'hosts = "api.example"', "fulfilments.net.hosts", "["),
     (NET + 'hosts = ["https://api.example/"]', "fulfilments.net.hosts", "["),
     (SCRIPT, "fulfilments.script.command", "command = ["),
@@ -316,7 +317,7 @@ def test_what_is_left_out_has_its_default(file: Path) -> None:
     assert (portal.message_auth, portal.verb, portal.api_user) == ("both", "get", "1234")
     assert isinstance(net, OnApi)
     assert (net.poll_every, net.deadline) == (timedelta(minutes=1), timedelta(days=14))
-    assert (net.paths, net.discovery, net.check_access, net.hosts) == ({}, True, True, ())
+    assert (net.paths, net.discovery, net.check_access, net.lists_finished, net.hosts) == ({}, True, True, True, ())
     assert desk == Manual(deadline=None)
     assert config.warnings == ()
 

@@ -193,6 +193,10 @@ class OnApi(HttpRemote):
     check_access: bool = Field(
         default=True, description="Write check_access = true, or false to order without looking at the access first."
     )
+    lists_finished: bool = Field(
+        default=True,
+        description="Write lists_finished = true, or false where a list of orders leaves out finished ones.",
+    )
     hosts: Hosts = Field(
         default=(), description='Write hosts = ["api.network.example"]: other hosts that discovery may point to.'
     )

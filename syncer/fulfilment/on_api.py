@@ -45,11 +45,13 @@ class OnApiFulfilment:
         client: OnApi,
         *,
         check_access: bool = True,
+        lists_finished: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
         self._client = client
         self._check_access = check_access
+        self._lists_finished = lists_finished
         self._now = now
 
     # --- sink -------------------------------------------------------------------------------------------------
@@ -155,6 +157,8 @@ class OnApiFulfilment:
             return CannotTell(f"there is one without a reference; {look}")
         if subscriptions is None:
             return CannotTell(f"it doesn't show our subscriptions; {look}")
+        if not (self._lists_finished or self._has_events()):
+            return CannotTell(f"it doesn't list what has ended, and one that failed leaves nothing else; {look}")
         return Absent()
 
     def _told_of(self, access: str, service: str) -> list[NetworkOrder]:
@@ -162,12 +166,15 @@ class OnApiFulfilment:
 
         A network may list unfinished orders alone (section 11), and one that failed leaves no subscription.
         """
-        if "orderevents" not in self._client.abilities().urls:
+        if not self._has_events():
             return []
         told = [at for _, at in self._client.events(None) if at.access == access and at.service == service]
         paths = dict.fromkeys(at.path for at in reversed(told) if at.path)
         found = [self._client.order(path) for path in paths]
         return [at for at in found if at is not None and at.operation in {None, "ACTIVATE"}]
+
+    def _has_events(self) -> bool:
+        return "orderevents" in self._client.abilities().urls
 
     def _counts(self, item: NetworkOrder, intent: Intent, order: Order) -> bool:
         """A failure of an earlier round says nothing about this one, unless we have forgotten which round it is."""
@@ -207,7 +214,7 @@ class OnApiFulfilment:
 
         An event only makes its order due to be read: it is never believed (on_api.md, section 7).
         """
-        if "orderevents" not in self._client.abilities().urls:
+        if not self._has_events():
             return None
         try:
             events = self._client.events(cursor.position)

@@ -7,10 +7,11 @@ portal states, which are ours too.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 
@@ -162,8 +163,12 @@ class Order:
         return self.state in FINAL
 
     def but(self, **changes: Any) -> "Order":
-        """The same order, with some facts changed."""
-        return replace(self, **changes)
+        """The same order, with some facts changed. Made thirty times in its life: `replace` takes longer."""
+        return Order(**(dict(zip(_FACTS, _facts_of(self), strict=True)) | changes))
+
+
+_FACTS = tuple(fact.name for fact in fields(Order))
+_facts_of = attrgetter(*_FACTS)
 
 
 def reference(portal: str, external_id: str) -> str:

@@ -27,6 +27,7 @@ from syncer.orders import (
     decide,
     needs,
 )
+from syncer.store.prepared import run
 from syncer.store.rows import DETAILS, FACTS, HISTORY, INTENTS, ORDERS, RAW, InHand, facts_of, intent_columns
 
 RAW_LIMIT = 65_536  # characters kept of an answer that could not be read
@@ -223,17 +224,17 @@ _MOVED = (
     )
 )
 
-_STORY = insert(HISTORY)
+_STORY = insert(HISTORY).values({name: bindparam(name) for name in ("order_id", "at", "event", "text")})
 
 
 def write(tx: Connection, changes: Sequence[Change]) -> bool:
     """Writes changes, each of another order; False, and to be rolled back, where one stands otherwise by now."""
     changes = sorted(changes, key=lambda change: change.held.id)  # one order of locks for all workers
-    if tx.execute(_ORDER, [_columns(change) for change in changes]).rowcount != len(changes):
+    if run(tx, _ORDER, [_columns(change) for change in changes]) != len(changes):
         return False
     moved = [_moved(change, *move) for change in changes for move in change.moved]
     if moved:
-        tx.execute(_MOVED, moved)
+        run(tx, _MOVED, moved)
     opened = [intent_columns(intent, change.held.id, change.at) for change in changes for intent in change.opened]
     if opened:
         upsert(tx, INTENTS, opened)
@@ -249,7 +250,7 @@ def write(tx: Connection, changes: Sequence[Change]) -> bool:
         for event, text in change.story
     ]
     if story:
-        tx.execute(_STORY, story)
+        run(tx, _STORY, story)
     return True
 
 
@@ -286,7 +287,7 @@ def raw_columns(order_id: int, at: datetime, text: str) -> dict[str, Any]:
 
 def upsert(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Writes rows, there or not, by the table's key."""
-    tx.execute(_upsert(tx.dialect.name, table, tuple(rows[0])), list(rows))
+    run(tx, _upsert(tx.dialect.name, table, tuple(rows[0])), rows)
 
 
 @cache

@@ -127,6 +127,7 @@ def connect(url: str) -> Engine:
         return create_engine(
             url,
             pool_pre_ping=True,
+            use_native_hstore=False,  # else each new connection asks for a type that we don't have
             hide_parameters=True,
             json_serializer=plain_json,
             connect_args={**SERVER, "options": " ".join(f"-c {name}={value}" for name, value in SESSION.items())},
@@ -150,8 +151,9 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     """A writer takes its place at once: one that reads first would fail when another writes in between."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("alone", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
 
 def one_moment(connection: Connection) -> Connection:
@@ -170,6 +172,16 @@ def explained(url: str) -> Iterator[None]:
         raise StoreError(_sentence(url, *_cause(error.orig))) from None
     except exc.TimeoutError:
         raise StoreError(_sentence(url, "no connection to the database was free", None)) from None
+    except Exception as error:
+        if not _is_the_driver_s(error):
+            raise
+        raise StoreError(_sentence(url, *_cause(error))) from None
+
+
+def _is_the_driver_s(error: Exception) -> bool:
+    """Whether an error is the database driver's own, which SQLAlchemy lets through while it connects."""
+    families = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
+    return any(driver in {"psycopg", "pysqlite3", "sqlite3"} for driver, name in families if name == "Error")
 
 
 def _cause(error: Any) -> tuple[str, str | None]:

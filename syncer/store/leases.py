@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -37,8 +37,8 @@ class Leases:
         """Whether what we have in hand is surely ours for as long as half a lease: a call may be begun."""
         return not self.shared or time.monotonic() - self._kept_at < self.seconds / 2
 
-    def take(self, tx: Connection, rows: Select[Any], limit: int) -> list[int]:
-        """Leases some of these orders, and returns their rows: those that nobody else has."""
+    def take(self, tx: Connection, rows: Select[Any], given: Mapping[str, Any], limit: int) -> list[int]:
+        """Leases some of these orders (`given` are the query's parameters); the rows of those that nobody else has."""
         self._keep_them()
         free = or_(
             ORDERS.c.leased_until.is_(None), ORDERS.c.leased_until < func.now(), ORDERS.c.leased_by == self.owner
@@ -57,7 +57,7 @@ class Leases:
             .values(leased_by=self.owner, leased_until=self._until())
             .returning(ORDERS.c.id)
         )
-        return list(tx.execute(taken).scalars())
+        return list(tx.execute(taken, dict(given)).scalars())
 
     def give_back(self, tx: Connection, rows: Collection[int]) -> None:
         """Lets others have these orders."""

@@ -4,13 +4,14 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, or_, select
+from sqlalchemy import Connection, Engine, Select, case, func, select
 
 from syncer.orders import Cursor, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
+from syncer.store import queries
 from syncer.store.rows import (
     CURSORS,
     DETAILS,
@@ -21,15 +22,12 @@ from syncer.store.rows import (
     RAW,
     REMOTES,
     TALLIES,
-    held,
     held_of,
     intent_of,
     order_of,
 )
 
 HISTORY_PAGE = 500
-FARTHEST = timedelta(days=1)  # that a time to wake which isn't firm is ever ahead
-CLOCKS_DIFFER = timedelta(minutes=1)  # from one another, where several workers share a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +92,7 @@ class Reading:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
+        """For statements that all have to see the same moment."""
         with (
             self._reader,
             opening.explained(self._url),
@@ -102,14 +101,20 @@ class Reading:
         ):
             yield connection
 
-    def _any(self, query: Select[Any]) -> bool:
-        with self._read() as tx:
-            return tx.execute(query).first() is not None
+    @contextmanager
+    def _glance(self) -> Iterator[Connection]:
+        """For one statement, which needs no transaction around it."""
+        with self._reader, opening.explained(self._url), self._engine.connect() as connection:
+            yield connection.execution_options(alone=True)
+
+    def _any(self, query: Select[Any], given: dict[str, Any] | None = None) -> bool:
+        with self._glance() as tx:
+            return tx.execute(query, given or {}).first() is not None
 
     def cursor(self, source: str) -> Cursor:
         """How far a source has been read."""
-        with self._read() as tx:
-            row = tx.execute(select(CURSORS).where(CURSORS.c.source == source)).mappings().first()
+        with self._glance() as tx:
+            row = tx.execute(queries.cursor(), {"b_source": source}).mappings().first()
         return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])
 
     def oldest_open(self, portal: str) -> datetime | None:
@@ -121,61 +126,29 @@ class Reading:
             .outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
             .where(ORDERS.c.portal == portal, ORDERS.c.ended_at.is_(None))
         )
-        with self._read() as tx:
+        with self._glance() as tx:
             found = tx.execute(query).one()
         return min((at for at in (found[0], _day(found[1])) if at is not None), default=None)
-
-    def _ripe(
-        self, now: datetime, *, without: Collection[str] = (), after: tuple[datetime, int] | None = None
-    ) -> list[ColumnElement[bool]]:
-        ripe: list[ColumnElement[bool]] = [ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_at <= now]
-        if without:
-            ripe.append(or_(ORDERS.c.needs.is_(None), ORDERS.c.needs.not_in(list(without))))
-        if after is not None:
-            at, row = after
-            ripe.append(or_(ORDERS.c.wake_at > at, and_(ORDERS.c.wake_at == at, ORDERS.c.id > row)))
-        return ripe
-
-    def _astray(self, now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        """Orders whose time to wake was written by a clock that was ahead: by their last change, or by its distance."""
-        changed = and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.updated_at > now + CLOCKS_DIFFER)
-        far = and_(ORDERS.c.wake_at > now + FARTHEST, ORDERS.c.wake_firm.is_(False), ORDERS.c.wake_at.is_not(None))
-        return changed, far
 
     def next_uncertain(self, besides: Collection[str] = (), without: Collection[str] = ()) -> datetime | None:
         """When the first of the uncertain intents that can be asked about may be asked about.
 
         Those of orders `besides`, and at remotes `without`, don't count.
         """
-        query = (
-            select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.wake_at)
-            .join(INTENTS, INTENTS.c.order_id == ORDERS.c.id)
-            .where(
-                INTENTS.c.open,
-                INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
-                INTENTS.c.target.not_in(list(without)),
-                ORDERS.c.park.is_(None),
-                ORDERS.c.wake_at.is_not(None),
-            )
-        )
-        with self._read() as tx:
-            rows = tx.execute(query).all()
+        with self._glance() as tx:
+            rows = tx.execute(queries.uncertain(), {"without": list(without)}).all()
         return min((at for portal, key, at in rows if f"{portal}:{key}" not in besides), default=None)
 
     def load(self, name: str) -> tuple[Order, Intent | None] | None:
         """An order and its open intent."""
-        with self._read() as tx:
-            row = tx.execute(held().where(*self._named(name))).first()
+        with self._glance() as tx:
+            row = tx.execute(queries.named(), queries.name(name)).first()
         found = None if row is None else held_of(row)
         return None if found is None else (found.order, found.intent)
 
-    def _named(self, name: str) -> list[ColumnElement[bool]]:
-        portal, _, external_id = name.partition(":")
-        return [ORDERS.c.portal == portal, ORDERS.c.external_id == external_id]
-
     def remotes(self) -> dict[str, RemoteHealth]:
         """What is known of each remote that was ever called."""
-        with self._read() as tx:
+        with self._glance() as tx:
             rows = tx.execute(select(REMOTES)).mappings().all()
         return {row["name"]: RemoteHealth(**row) for row in rows}
 
@@ -192,12 +165,12 @@ class Reading:
             query = query.where(ORDERS.c.park.is_not(None))
         if limit is not None:
             query = query.limit(limit)
-        with self._read() as tx:
+        with self._glance() as tx:
             return [order_of(row) for row in tx.execute(query).mappings()]
 
     def named(self, external_id: str) -> list[Order]:
         """The orders that have an id, of whichever portal."""
-        with self._read() as tx:
+        with self._glance() as tx:
             rows = tx.execute(select(ORDERS).where(ORDERS.c.external_id == external_id)).mappings()
             return [order_of(row) for row in rows]
 
@@ -205,7 +178,7 @@ class Reading:
         """All that is known of an order."""
         with self._read() as tx:
             details = select(ORDERS, DETAILS.c.details).outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
-            row = tx.execute(details.where(*self._named(name))).mappings().first()
+            row = tx.execute(details.where(*queries.is_named()), queries.name(name)).mappings().first()
             if row is None:
                 return None
             intents = tx.execute(
@@ -232,13 +205,13 @@ class Reading:
             .order_by(HISTORY.c.id)
         )
         if order is not None:
-            query = query.where(*self._named(order))
+            query = query.where(*queries.is_named()).params(queries.name(order))
         if since is not None:
             query = query.where(HISTORY.c.at >= since)
         if failures:
             query = query.where(HISTORY.c.event.in_(FAILURES))
         while True:  # a page at a time: who reads on slowly keeps no transaction open
-            with self._read() as tx:
+            with self._glance() as tx:
                 rows = tx.execute(query.where(HISTORY.c.id > after).limit(HISTORY_PAGE)).mappings().all()
             for row in rows:
                 name = f"{row['portal']}:{row['external_id']}"

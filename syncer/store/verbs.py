@@ -13,12 +13,12 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
-from syncer.store import changes, listing
+from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.leases import Leases
-from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held, held_of
+from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held_of
 
 MOST_SHARED = 64  # orders whose changes share a commit
 COPIED = (ORDERS, DETAILS, RAW, INTENTS, CURSORS, REMOTES, PASSES)
@@ -180,18 +180,19 @@ class Store(Counting):
             StoreError: the file is gone, or is another one.
         """
         opening.see_that_it_is(self._url, self._file)
-        for astray in self._astray(now):
-            if self._any(select(ORDERS.c.id).where(astray).limit(1)):
+        with self._glance() as tx:
+            found = tx.execute(queries.any_astray(), queries.ahead(now)).one()
+        for astray, any_is in zip(queries.astray(now), found, strict=True):
+            if any_is:
                 with self._write() as tx:
                     put_off = {"wake_at": now, "wake_firm": False, "updated_at": now, "rev": ORDERS.c.rev + 1}
                     tx.execute(update(ORDERS).where(astray).values(put_off))
 
     def hasten(self, now: datetime) -> None:
         """Makes every order due whose time to wake isn't firm; what is in hand keeps its own word about that."""
-        later = (ORDERS.c.wake_at > now, ORDERS.c.wake_at.is_not(None), ORDERS.c.wake_firm.is_(False))
-        if self._any(select(ORDERS.c.id).where(*later).limit(1)):
+        if self._any(queries.any_later(), {"now": now}):
             with self._write() as tx:
-                tx.execute(update(ORDERS).where(*later).values(wake_at=now))
+                tx.execute(update(ORDERS).where(*queries.later(now)).values(wake_at=now))
 
     def claim(
         self,
@@ -207,45 +208,43 @@ class Store(Counting):
         Orders whose next step is about a remote `without` are left, and the rows `besides`. `after` is where the last
         claim ended: an order's time to wake, and its row. Several workers on one database never get the same order.
         """
-        ripe = self._ripe(now, without=without, after=after)
-        if besides:
-            ripe.append(ORDERS.c.id.not_in(list(besides)))
-        rows = select(ORDERS.c.id).where(*ripe).order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit)
+        shape, given = queries.moment(now, without, besides, after, limit)
+        query = queries.held_ripe(**shape)
         if self.leases.shared:
             with self._write() as tx:
-                mine = self.leases.take(tx, select(ORDERS.c.id).where(*ripe), limit)
-            rows = select(ORDERS.c.id).where(ORDERS.c.id.in_(mine))
-        query = held().where(ORDERS.c.id.in_(rows)).order_by(ORDERS.c.wake_at, ORDERS.c.id)
+                mine = self.leases.take(tx, queries.ripe(**shape), given, limit)
+            query, given = queries.held_rows(), {"rows": mine}
         try:
-            with self._read() as tx:
-                return [held_of(row) for row in tx.execute(query)]
+            with self._glance() as tx:
+                return [held_of(row) for row in tx.execute(query, given)]
         except opening.StoreError:
             raise
         except Exception:  # noqa: BLE001 - one of them holds what can't be: each by itself
-            with self._read() as tx:
-                ids = list(tx.execute(rows).scalars())
-        return [self._hold_or_not(row) for row in ids]
+            if not self.leases.shared:
+                with self._glance() as tx:
+                    mine = list(tx.execute(queries.first_ripe(**shape), given).scalars())
+        return [self._hold_or_not(row) for row in mine]
 
     def _hold_or_not(self, row: int) -> InHand | Spoilt:
         try:
-            with self._read() as tx:
-                return held_of(tx.execute(held().where(ORDERS.c.id == row)).one())
+            with self._glance() as tx:
+                return held_of(tx.execute(queries.held_rows(), {"rows": [row]}).one())
         except opening.StoreError:
             raise
         except Exception as bug:  # noqa: BLE001 - it is the caller's to tell
-            with self._read() as tx:
+            with self._glance() as tx:
                 named = tx.execute(select(ORDERS.c.portal, ORDERS.c.external_id).where(ORDERS.c.id == row)).one()
             return Spoilt(f"{named[0]}:{named[1]}", row, bug)
 
     def hold(self, name: str) -> InHand | None:
         """One order, to be worked on; None where there is none, or another worker has it in hand."""
-        this = self._named(name)
+        this = queries.name(name)
         if self.leases.shared:
             with self._write() as tx:
-                if not self.leases.take(tx, select(ORDERS.c.id).where(*this), 1):
+                if not self.leases.take(tx, select(ORDERS.c.id).where(*queries.is_named()), this, 1):
                     return None
-        with self._read() as tx:
-            row = tx.execute(held().where(*this)).first()
+        with self._glance() as tx:
+            row = tx.execute(queries.named(), this).first()
         return None if row is None else held_of(row)
 
     def put_aside(self, row: int, until: datetime) -> None:
@@ -350,10 +349,10 @@ class Store(Counting):
 
     def _write_alone(self, job: _Job) -> None:
         """Reads the order anew, in the transaction that writes it."""
-        query = held().where(*self._named(job.name)).with_for_update(of=ORDERS)
+        query = queries.named().with_for_update(of=ORDERS)
         try:
             with self._write() as tx:
-                stands = held_of(tx.execute(query).one())
+                stands = held_of(tx.execute(query, queries.name(job.name)).one())
                 if job.change is not None and stands == job.change.after:
                     return  # it was written: only the answer to the commit was lost
                 job.change = job.think(stands)
@@ -419,5 +418,5 @@ class Store(Counting):
 
 
 def _cursor(tx: Connection, source: str) -> Cursor:
-    row = tx.execute(select(CURSORS).where(CURSORS.c.source == source).with_for_update()).mappings().first()
+    row = tx.execute(queries.cursor().with_for_update(), {"b_source": source}).mappings().first()
     return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])

@@ -75,10 +75,10 @@ class Bench:
     net: OnApiSimulator
     clock: Clock
 
-    def adapter(self, **options: Any) -> OnApiFulfilment:
+    def adapter(self, *, lists_finished: bool = True, **options: Any) -> OnApiFulfilment:
         http = Http("net", LIMITS, auth=("sp", "lösen"))
         client = OnApi(http, self.host.url_of("/net") + self.net.base, self.net.version, **options)
-        return OnApiFulfilment("net", client, now=self.clock)
+        return OnApiFulfilment("net", client, lists_finished=lists_finished, now=self.clock)
 
     def perform(self, intent: Intent | None = None, order: Order = ORDER) -> Observation:
         return self.adapter().perform(intent or submit(), order)
@@ -384,6 +384,17 @@ def test_what_took_effect_is_never_absent_and_what_did_not_is_never_found(
         if script is FAILS and not (options["finished_listed"] or events):
             continue  # it has left no trace anywhere
         assert not isinstance(bench.find(), Absent), options
+
+
+def test_where_a_failed_order_can_be_gone_without_a_trace_absence_is_not_believed(benches: Any) -> None:
+    bench = benches("2.4", FAILS, finished_listed=False, events=False)
+    lost(bench, Fault.RESET_AFTER)
+    assert bench.find() == Absent()
+    found = bench.adapter(lists_finished=False).find(submit(), ORDER)
+    assert isinstance(found, CannotTell)
+    assert KEY in found.why
+    bench.net.configure(events=True)
+    assert isinstance(bench.adapter(lists_finished=False).find(submit(), ORDER), Found)
 
 
 def _combinations() -> list[dict[str, bool]]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from itertools import count
 
 from rich.console import Console
 from rich.table import Table
@@ -24,10 +23,7 @@ def cut_everywhere(runs: int, seed: int, processes: int) -> Proven:
     """Cuts at every event, and pairs of cuts, until there are so many runs."""
     from tests.prove import cuts
 
-    total, seeds = cuts.Result(), count(seed)
-    began = time.monotonic()
-    while total.runs < runs and time.monotonic() - began < LONGEST:
-        total.add(cuts.prove([next(seeds) for _ in range(16 * processes)], processes, LONGEST))
+    total = cuts.prove(runs, seed, processes, LONGEST)
     return f"{total}; events: {_counts(total.events)}", len(total.failures)
 
 
@@ -35,10 +31,7 @@ def fault_everywhere(runs: int, seed: int, processes: int) -> Proven:
     """Each fault at each request, alone and with a cut, until there are so many runs."""
     from tests.prove import faults
 
-    total, seeds = faults.Result(), count(seed)
-    began = time.monotonic()
-    while total.runs < runs and time.monotonic() - began < LONGEST:
-        total.add(faults.prove([next(seeds) for _ in range(4 * processes)], processes, LONGEST))
+    total = faults.prove(runs, seed, processes, LONGEST)
     return f"{total}; faults: {_counts(total.faults)}", len(total.failures)
 
 

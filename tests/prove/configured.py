@@ -4,6 +4,7 @@ Its addresses are never called.
 """
 
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ password = {{ file = "password.secret" }}
 timeout = "{timeout:g}s"
 rate = 1000
 max_answer = "1MB"
-{network_lines}
+{nordnet_lines}
 
 [fulfilments.sydnet]
 kind = "on_api"
@@ -46,7 +47,7 @@ password = {{ file = "password.secret" }}
 timeout = "{timeout:g}s"
 rate = 1000
 max_answer = "1MB"
-{network_lines}
+{sydnet_lines}
 
 [fulfilments.desk]
 kind = "manual"
@@ -80,8 +81,20 @@ fulfilment = "script"
 """
 
 
+def lines_of(options: Mapping[str, Any]) -> str:
+    """What an operator who knows a network writes about it."""
+    return "" if options.get("finished_listed", True) else "lists_finished = false"
+
+
 @cache
-def configuration(nordnet: str = "2.4", sydnet: str = "2.6", portal_lines: str = "", network_lines: str = "") -> Any:
+def configuration(
+    nordnet: str = "2.4",
+    sydnet: str = "2.6",
+    *,
+    portal_lines: str = "",
+    nordnet_lines: str = "",
+    sydnet_lines: str = "",
+) -> Any:
     """The configuration, read once for each choice of its gaps."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -89,7 +102,12 @@ def configuration(nordnet: str = "2.4", sydnet: str = "2.6", portal_lines: str =
             (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
             (folder / f"{secret}.secret").chmod(0o600)
         filled = SETTINGS.format(
-            timeout=TIMEOUT, nordnet=nordnet, sydnet=sydnet, portal_lines=portal_lines, network_lines=network_lines
+            timeout=TIMEOUT,
+            nordnet=nordnet,
+            sydnet=sydnet,
+            portal_lines=portal_lines,
+            nordnet_lines=nordnet_lines,
+            sydnet_lines=sydnet_lines,
         )
         (folder / "syncer.toml").write_text(filled, encoding="utf-8")
         return conf.load(folder / "syncer.toml")

@@ -5,26 +5,22 @@ they are, and the world outside. Events between which nothing lasting changes le
 """
 
 import math
-import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import repeat
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from syncer.orders import Park
+from tests.prove import many
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import Scenario, scenario
 from tests.prove.world import Event, Knife, Snapshot, World, folder_in_memory
 
-P = TypeVar("P")
 LASTING = frozenset({Event.REQUEST_EFFECT, Event.COMMIT_AFTER, Event.COMMAND_AFTER})
 DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
-TELL_EVERY = 10.0  # seconds
 PAIRED = 1  # the orders of a scenario that is cut twice
 
 
@@ -298,37 +294,13 @@ def _tried(
     return run
 
 
-def _prove_one(seed: int, until: float, folder: Path) -> Result:
-    return prove_one(seed, folder_of_process(folder), until=until) if time.time() < until else Result()
+def prove(runs: int, seed: int = 1, processes: int = 2, budget: float = 600.0) -> Result:
+    """Cuts the scenarios of a seed and those after it, until there were so many runs, for at most `budget` s."""
+    return many.prove(_prove_one, Result(), runs, seed, processes, budget)
 
 
-def folder_of_process(folder: Path) -> Path:
-    """A folder that no other process uses, and this one for all its runs, so that it stays warm."""
-    mine = folder / str(os.getpid())
-    mine.mkdir(exist_ok=True)
-    return mine
-
-
-def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
-    """Cuts the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
-    until, result, chosen = time.time() + budget, Result(), list(seeds)
-    with folder_in_memory() as folder, ProcessPoolExecutor(processes) as pool:
-        parts = pool.map(_prove_one, chosen, repeat(until), repeat(folder))
-        for part in told(parts, chosen, result):
-            result.add(part)
-    for failure in result.failures:
-        print(failure)
-    return result
-
-
-def told(parts: Iterable[P], seeds: Sequence[int], sofar: object) -> Iterator[P]:
-    """The parts as they come, and now and then a line that says how far it is."""
-    last = time.monotonic()
-    for number, part in enumerate(parts, 1):
-        yield part
-        if number == len(seeds) or time.monotonic() - last > TELL_EVERY:
-            last = time.monotonic()
-            print(f"{number} of {len(seeds)} seeds: {sofar}", flush=True)
+def _prove_one(seed: int, folder: Path, until: float) -> Result:
+    return prove_one(seed, folder, until=until)
 
 
 # --- playing one again ----------------------------------------------------------------------------------------

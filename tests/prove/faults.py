@@ -10,15 +10,15 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, repeat
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from syncer.orders import Park
-from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, folder_of_process, record, told, world_of
+from tests.prove import many
+from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
 from tests.prove.outside import writes
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import scenario
@@ -354,20 +354,13 @@ def _note(result: Result, whole: Whole, strike: Strike, run: Run) -> None:
         result.failures.append(Failure(whole.scenario.seed, whole.most, strike, kind, texts))
 
 
-def _prove_one(seed: int, until: float, folder: Path) -> Result:
-    return prove_one(seed, folder_of_process(folder), until=until) if time.time() < until else Result()
+def prove(runs: int, seed: int = 1, processes: int = 2, budget: float = 600.0) -> Result:
+    """Strikes the scenarios of a seed and those after it, until there were so many runs, for at most `budget` s."""
+    return many.prove(_prove_one, Result(), runs, seed, processes, budget)
 
 
-def prove(seeds: Iterable[int], processes: int = 2, budget: float = 600.0) -> Result:
-    """Strikes the scenarios of the seeds, for at most `budget` seconds, and says how far it is."""
-    until, result, chosen = time.time() + budget, Result(), list(seeds)
-    with folder_in_memory() as folder, ProcessPoolExecutor(processes) as pool:
-        parts = pool.map(_prove_one, chosen, repeat(until), repeat(folder))
-        for part in told(parts, chosen, result):
-            result.add(part)
-    for failure in result.failures:
-        print(failure)
-    return result
+def _prove_one(seed: int, folder: Path, until: float) -> Result:
+    return prove_one(seed, folder, until=until)
 
 
 # --- playing one again ----------------------------------------------------------------------------------------

@@ -31,11 +31,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """How one order stands in the program's store."""
+    """How one order stands in the program's store. `work` is None where a life that has forgotten can't know it, of an
+    order that was over before it began.
+    """
 
     state: str
     portal_status: str | None
-    work: str
+    work: str | None
     park: str | None
 
 
@@ -86,8 +88,9 @@ class Play:
     def outcome(self) -> Outcome:
         """How each order stands, outside and inside."""
         ended, ours = self.world.outside.ended(), self.world.orders()
+        forgetful = any(step.what == "forget" for step in self.scenario.steps)
         return {
-            number: (ended.get(number), _local(ours[number]) if number in ours else None)
+            number: (ended.get(number), _local(ours[number], forgetful=forgetful) if number in ours else None)
             for number in sorted({*ended, *ours})
         }
 
@@ -182,8 +185,8 @@ class Play:
             courier.put_off(number)
 
 
-def _local(order: Order) -> Local:
-    return Local(order.state, order.portal_status, order.work, order.park)
+def _local(order: Order, *, forgetful: bool) -> Local:
+    return Local(order.state, order.portal_status, None if forgetful and order.final else order.work, order.park)
 
 
 def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str | None]:

@@ -126,7 +126,6 @@ def test_what_is_ours_already_is_told_so_whether_or_not_the_answer_is_lost(folde
     assert ended == [("delivered", None)] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="on_api.py, _find: a failed order that is listed nowhere is called absent")
 def test_an_order_that_failed_is_not_made_again_where_it_can_not_be_seen(folder: Path) -> None:
     world = World(folder, nordnet={"events": False, "finished_listed": False})
     number = world.outside.order(Script(end="DONE_FAILED", message="Mörk fiber"))

@@ -51,7 +51,7 @@ from syncer.simulators.on_api import Script
 from syncer.store import Settled, Store
 from syncer.store import connect as opening
 from syncer.telemetry import Redactor
-from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration
+from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration, lines_of
 from tests.prove.outside import FAULT_OPTIONS, Clock, Ended, Outside
 from tests.ring.harness import (
     DESK,
@@ -191,8 +191,14 @@ class World:
         **settings: str,
     ) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-        versions = {"nordnet": (nordnet or {}).get("version", "2.4"), "sydnet": (sydnet or {}).get("version", "2.6")}
-        self._config = configuration(**versions, **settings)
+        north, south = nordnet or {}, sydnet or {}
+        self._config = configuration(
+            north.get("version", "2.4"),
+            south.get("version", "2.6"),
+            nordnet_lines=lines_of(north),
+            sydnet_lines=lines_of(south),
+            **settings,
+        )
         self._database = folder / "ring.db"
         self.clock = Clock(at)
         self.outside = Outside(self.clock, portal, nordnet, sydnet)

@@ -5,7 +5,7 @@ process where it is about a moment. Bugs are planted here too: without leases, t
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,8 @@ def assert_each_once(world: World, numbers: list[str]) -> None:
 
 
 def assert_no_bug(running: list[Service]) -> None:
-    assert [line for one in running for line in one.lines() if "bug" in line or "traceback" in line] == []
+    bugs = [line for one in running for line in one.lines() if "bug" in line or "traceback" in line]
+    assert not bugs, "\n".join(str(line.get("traceback", line)) for line in bugs)
 
 
 # --- together -------------------------------------------------------------------------------------------------
@@ -226,9 +227,9 @@ def test_a_resolve_while_workers_run_is_acted_on_once(tmp_path: Path, postgres: 
 # --- planted --------------------------------------------------------------------------------------------------
 
 
-def _everything(_self: Leases, tx: Connection, rows: Select[Any], limit: int) -> list[int]:
+def _everything(_self: Leases, tx: Connection, rows: Select[Any], given: Mapping[str, Any], limit: int) -> list[int]:
     """Planted: whoever asks for orders gets them."""
-    return list(tx.execute(rows.order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit)).scalars())
+    return list(tx.execute(rows.order_by(ORDERS.c.wake_at, ORDERS.c.id).limit(limit), dict(given)).scalars())
 
 
 WITHOUT_REVISION = (

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -296,6 +297,14 @@ def test_a_lock_held_too_long_by_another_program_is_explained(file: Path, monkey
             fill(store)
         other.rollback()
         fill(store)
+
+
+@pytest.mark.parametrize("error", [sqlite_driver().OperationalError, psycopg.OperationalError, psycopg.errors.DiskFull])
+def test_a_driver_s_own_error_is_explained_too(error: type[Exception]) -> None:
+    with pytest.raises(StoreError, match="nothing was lost"), connect.explained("sqlite:///ring.db"):
+        raise error("the connection was cut")
+    with pytest.raises(ZeroDivisionError), connect.explained("sqlite:///ring.db"):
+        raise ZeroDivisionError
 
 
 def test_an_error_of_the_database_names_the_place_without_the_password() -> None:

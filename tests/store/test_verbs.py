@@ -275,7 +275,7 @@ def test_two_writers_that_read_first_never_fail_for_one_another(store: Store, fi
 def test_a_writer_takes_its_place_at_once_and_a_reader_does_not(store: Store) -> None:
     with _counted(store) as statements:
         ingest(store, "1")
-        store.load("stads:1")
+        store.overview()
     begins = [statement for statement in statements if statement.startswith("BEGIN")]
     assert begins == ["BEGIN IMMEDIATE", "BEGIN"]
 
