@@ -4,13 +4,13 @@ Knows when, and nothing of what: a pass is the engine's.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from syncer.engine import Engine, troubles_told
+from syncer.engine import Engine, Summary, troubles_told
 from syncer.telemetry import log
 
 LOOK_EVERY = 0.2
@@ -19,13 +19,18 @@ WORK_EVERY = timedelta(seconds=5)  # due work is looked for this often, whatever
 ERASE_EVERY = timedelta(hours=24)
 
 
-def serve(engine: Engine, every: Mapping[str, timedelta], erase_after: timedelta) -> None:
+def serve(
+    engine: Engine,
+    every: Mapping[str, timedelta],
+    erase_after: timedelta,
+    on_pass: Callable[[Summary], None] = lambda _: None,
+) -> None:
     """Runs passes until `engine.stop()`: each source at its own interval, and due work in between.
 
     One job runs them all, so that no two passes meet; a late pass runs once, and is never dropped. A pass that fails
-    is said in the log, and the next one tries again.
+    is said in the log, and the next one tries again. `on_pass` is told of each that completes.
     """
-    passes = Passes(engine, Rota(every), erase_after)
+    passes = Passes(engine, Rota(every), erase_after, on_pass)
     tick = min([WORK_EVERY, *every.values()])
     scheduler = BackgroundScheduler(timezone=UTC)
     job = scheduler.add_job(
@@ -59,10 +64,17 @@ class Steady(BaseTrigger):  # type: ignore[misc] # apscheduler has no types
 class Passes:
     """One pass after the other. `idle_since` is monotonic, None while one runs; `failure` ends the service."""
 
-    def __init__(self, engine: Engine, rota: "Rota", erase_after: timedelta) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rota: "Rota",
+        erase_after: timedelta,
+        on_pass: Callable[[Summary], None] = lambda _: None,
+    ) -> None:
         self._engine = engine
         self._rota = rota
         self._erase_after = erase_after
+        self._on_pass = on_pass
         self.idle_since: float | None = time.monotonic()
         self.failure: BaseException | None = None
 
@@ -73,7 +85,7 @@ class Passes:
         self.idle_since = None
         try:
             with troubles_told():
-                self._engine.run_pass(sources=self._rota.due(time.monotonic()))
+                self._on_pass(self._engine.run_pass(sources=self._rota.due(time.monotonic())))
                 if self._rota.erasing(time.monotonic()):
                     self._engine.erase(self._erase_after)
         except BaseException as end:  # noqa: BLE001 - APScheduler would swallow it

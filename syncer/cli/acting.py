@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
 from rich.markup import escape
@@ -36,7 +37,8 @@ from syncer.orders import (
 )
 from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor
-from syncer.wiring import engine_of
+from syncer.web import Called
+from syncer.wiring import engine_of, site_of
 
 # --- --once ---------------------------------------------------------------------------------------------------
 
@@ -182,12 +184,40 @@ def run(arguments: argparse.Namespace) -> int:
     config, redactor = opened(arguments, sys.stdout)
     every = {name: portal.poll_every for name, portal in config.portals.items()}
     _warn(config)
-    with Store.open(store_url(config)) as store:
-        engine = engine_of(config, store, redactor)
+    with Store.open(store_url(config)) as store, _pages(config, store) as watch:
+        engine = engine_of(config, store, redactor, called=watch.called)
         with stopping(engine):
-            serve(engine, every, config.privacy.erase_after)
+            serve(engine, every, config.privacy.erase_after, watch.passed)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Who is told of calls and of passes."""
+
+    passed: Callable[[Summary], None]
+    called: Callable[[Called], None] | None = None
+
+
+@contextmanager
+def _pages(config: Config, store: Store) -> Iterator[_Watch]:
+    """Health, metrics and the status page, where they are configured."""
+    from syncer.pulse import Heart
+    from syncer.web import counting, serving
+
+    heart = Heart()
+    if config.web is None:
+        yield _Watch(lambda summary: heart.beat(summary.seconds, summary.polled))
+        return
+    metrics = counting()
+
+    def passed(summary: Summary) -> None:
+        heart.beat(summary.seconds, summary.polled)
+        metrics.passed(summary)
+
+    with serving(site_of(config), store, heart.pulse, metrics):
+        yield _Watch(passed, metrics.called)
 
 
 # --- an operator's words --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from syncer.orders import FINAL, IntentState, State
+from syncer.store import queries
 from syncer.store.reading import Entry, Explained, Reading, RemoteHealth
 from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, REMOTES, intent_of, order_of
 
@@ -71,7 +72,7 @@ class Counting(Reading):
         """An order with at most so many intents and lines of its history, the last ones; never a raw answer."""
         with self._read() as tx:
             details = select(ORDERS, DETAILS.c.details).outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
-            row = tx.execute(details.where(*self._named(name))).mappings().first()
+            row = tx.execute(details.where(*queries.is_named()), queries.name(name)).mappings().first()
             if row is None:
                 return None
             mine, its = INTENTS.c.order_id == row["id"], HISTORY.c.order_id == row["id"]

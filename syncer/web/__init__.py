@@ -5,6 +5,43 @@ in here alone, and only once a server is wanted. Never in here: a call to a remo
 order's details. What goes wrong in here stops no pass.
 """
 
-from syncer.web.site import Site, Vitals
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["Site", "Vitals"]
+from syncer.web.site import Called, Passed, Site, Vitals
+
+if TYPE_CHECKING:
+    from syncer.store import Store
+    from syncer.web.metrics import Metrics
+    from syncer.web.server import Server
+
+__all__ = ["Called", "Passed", "Site", "Vitals", "counting", "serving"]
+
+
+def counting() -> "Metrics":
+    """The counters of this process, to be told of calls and passes."""
+    from syncer.web.metrics import Metrics
+
+    return Metrics()
+
+
+@contextmanager
+def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics") -> Iterator["Server"]:
+    """The pages, served in threads of their own; `vitals` says how the service is at this moment.
+
+    Raises:
+        WebError: the configured address can't be listened on; the text says what to do.
+    """
+    from syncer.web.app import make_app
+    from syncer.web.glance import Glance
+    from syncer.web.server import Server
+
+    glance = Glance(store, site, vitals)
+    metrics.show(glance)
+    server = Server(make_app(glance, metrics), site.host, site.port)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

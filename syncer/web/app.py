@@ -16,6 +16,7 @@ from flask import Flask, Response, render_template, request
 from markupsafe import Markup
 from prometheus_client import make_wsgi_app
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from syncer.orders import Act, Kind
 from syncer.store import StoreError
@@ -27,8 +28,7 @@ from syncer.web.site import Site
 from syncer.web.views import order_of, status_of
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -58,8 +58,10 @@ KINDS = {
 
 def make_app(glance: Glance, metrics: Metrics) -> Flask:
     """The application."""
-    app = Flask("syncer.web", static_folder="static", static_url_path="/static")
+    app = Flask("syncer.web", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.static_folder = "static"  # set only now: Flask's own route for it would answer OPTIONS
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.url_map.merge_slashes = False  # an order's id may hold any
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _add_words(app, glance)
@@ -67,7 +69,7 @@ def make_app(glance: Glance, metrics: Metrics) -> Flask:
     scraped = make_wsgi_app(metrics.registry)
 
     @app.get("/metrics")
-    def _metrics() -> Response:
+    def _metrics() -> BaseResponse:
         return Response.from_app(scraped, request.environ)
 
     _guard(app, _Hosts(glance.site))

@@ -7,16 +7,16 @@ a known list.
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from syncer.orders import OPEN_INTENT, Accounting, Park, State
+from syncer.orders import OPEN_INTENT, Park, State
 from syncer.store import STEPS, StoreError
 from syncer.web.glance import Glance
+from syncer.web.site import Called, Passed
 
 STATUSES = frozenset(
     map(str, (200, 201, 202, 204, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 408, 409, 410, 415, 422, 425, 429))
@@ -32,34 +32,11 @@ ACCOUNTS = {
 }
 
 
-class Called(Protocol):
-    """One call to a remote (`remotes.http.CallFact`)."""
-
-    @property
-    def remote(self) -> str: ...
-    @property
-    def operation(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def outcome(self) -> str: ...
-
-
-class Passed(Protocol):
-    """One pass (`engine.Summary`)."""
-
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def polled(self) -> Mapping[str, Accounting]: ...
-    @property
-    def advanced(self) -> int: ...
-
-
 class Metrics:
     """The counters of one process. `called` and `passed` are its ears; they take a few microseconds."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter, of no use to anybody
         self.registry = CollectorRegistry()
         on, labels = self.registry, ("remote", "operation", "outcome")
         self._calls = Counter("syncer_calls", "Calls made to remotes.", labels, registry=on)

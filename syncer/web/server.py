@@ -64,7 +64,7 @@ class Server:
         if failures:
             raise WebError(self._sentence(failures[0]))
         self._thread = beginning
-        log().info("web.started", address=self.url)
+        log().info("web.started", url=self.url)
 
     def _begin(self, failures: list[OSError]) -> None:
         """In a thread that stops no program from ending; all that cheroot begins inherits that."""
@@ -156,7 +156,7 @@ class _Connection(HTTPConnection):
     def communicate(self) -> Any:
         self.server.reaper.begin(self)
         try:
-            return super().communicate()
+            return super().communicate()  # type: ignore[no-untyped-call] # nor is its stub's
         finally:
             self.server.reaper.end(self)
 
@@ -201,7 +201,7 @@ class _Http(wsgi.Server):
 
     def prepare(self) -> None:
         super().prepare()
-        self._connections.close()
+        self._connections.close()  # type: ignore[has-type] # its stubs leave it out
         self._connections = _Doorkeeper(self)
         self.reaper.start()
 
@@ -209,7 +209,7 @@ class _Http(wsgi.Server):
         super().stop()
         self.reaper.stop()
 
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:  # noqa: ARG002 - its own
         """What cheroot has to say: its troubles with clients are no news, and the rest is a bug."""
         bug = sys.exception()
         if level >= logging.ERROR and bug is not None:

@@ -1,4 +1,4 @@
-"""What the pages are about: the facts of the configuration and of the running service that they show.
+"""What the pages and metrics are about: facts of the configuration, and of the service that runs.
 
 Values only: no Flask, no store.
 """
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from syncer.orders import Rules
+from syncer.orders import Accounting, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,27 @@ class Vitals(Protocol):
 
     @property
     def polled(self) -> Mapping[str, datetime]: ...
+
+
+class Called(Protocol):
+    """One call to a remote (`remotes.http.CallFact`)."""
+
+    @property
+    def remote(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def outcome(self) -> str: ...
+
+
+class Passed(Protocol):
+    """One pass (`engine.Summary`)."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def polled(self) -> Mapping[str, Accounting]: ...
+    @property
+    def advanced(self) -> int: ...

@@ -175,7 +175,7 @@ def _verdict(vitals: Vitals, figures: Figures, remotes: tuple[RemoteView, ...]) 
         needs.append(f"{several(parked, 'order')} {'waits' if parked == 1 else 'wait'} for a person")
     if figures.unknown and not parked:
         needs.append(f"{several(figures.unknown, 'call')} of unknown outcome")
-    away = f"{listed(down)} {'is' if len(down) == 1 else 'are'} down" if down else ""
+    away = f"Down: {listed(down)}" if down else ""
     more = "; ".join(part for part in (away, *needs) if part)
     if vitals.overdue is not None:
         return Verdict("ill", "Passes do not complete", "; ".join(part for part in (vitals.overdue, more) if part))
@@ -183,14 +183,12 @@ def _verdict(vitals: Vitals, figures: Figures, remotes: tuple[RemoteView, ...]) 
         return Verdict("look", "Just started", "The first pass is under way.")
     if down:
         rest = f"{needs[0]}. " if needs else ""
-        return Verdict("ill", _capital(away), f"{rest}Orders that need it wait; all others go on.")
+        return Verdict(
+            "ill", away, f"{rest}Orders that need {'it' if len(down) == 1 else 'them'} wait; all others go on."
+        )
     if needs:
-        return Verdict("look", _capital(needs[0]), "Everything else goes on by itself.")
+        return Verdict("look", needs[0], "Everything else goes on by itself.")
     return Verdict("well", "All is well", "No person is needed.")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _oldest(figures: Figures, step: str) -> tuple[str, Oldest | None, bool]:
