@@ -6,8 +6,6 @@ so many requests a second are answered. What goes wrong is said in the log, and 
 
 import errno
 import logging
-import os
-import re
 import socket
 import sys
 import threading
@@ -29,7 +27,7 @@ RATE = 25.0  # requests a second that are answered; the rest wait
 PATIENCE = 5  # seconds that a connection may say nothing
 DEADLINE = 10.0  # seconds for a whole request, and its answer
 LARGEST_HEAD, LARGEST_BODY = 16_384, 65_536  # bytes
-LOOK_EVERY = 0.25
+LOOK_EVERY = 0.2  # seconds
 
 
 class WebError(SyncerError):
@@ -40,7 +38,8 @@ class Server:
     """Serves a WSGI application on an address, from `start` to `stop`."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:
-        self._http = _Http((host, port), _paced(application, RATE))
+        self._address = (host, port)
+        self._http = _Http(self._address, _paced(application, RATE))
         self._where = f"[{host}]" if ":" in host else host
         self._port = port
         self._thread: threading.Thread | None = None
@@ -69,6 +68,7 @@ class Server:
     def _begin(self, failures: list[OSError]) -> None:
         """In a thread that stops no program from ending; all that cheroot begins inherits that."""
         try:
+            _see_that_it_is_free(*self._address)
             self._http.prepare()
         except OSError as error:
             failures.append(error)
@@ -84,19 +84,27 @@ class Server:
                 thread.join(PATIENCE)
 
     def _sentence(self, error: OSError) -> str:
-        found = re.search(r"\[Errno (\d+)\]", str(error))  # cheroot makes a text of the system's own error
-        number = error.errno or (int(found[1]) if found else 0)
         told = {
             errno.EADDRINUSE: f"another program listens there: end it (`ss -ltnp` names it), or {ANOTHER}",
             errno.EACCES: f"ports below 1024 are for root: {ANOTHER}",
             errno.EADDRNOTAVAIL: "this machine has no such address: set [web] listen to one that it has, or 127.0.0.1",
         }
-        cure = told.get(number, f"see that [web] listen is an address of this machine, or {ANOTHER}")
-        cause = os.strerror(number) if number else "it can't be listened on"
+        cure = told.get(error.errno or 0, f"see that [web] listen is an address of this machine, or {ANOTHER}")
+        cause = error.strerror or "it can't be listened on"
         return f"web {self._where}:{self._port}: {cause} — {cure}"
 
 
 ANOTHER = "set [web] listen to another port"
+
+
+def _see_that_it_is_free(host: str, port: int) -> None:
+    """Binds once for trying: cheroot makes a text of the system's own error, and leaves its socket open."""
+    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+        0
+    ]
+    with socket.socket(family, kind, proto) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
 
 
 def _paced(application: Any, rate: float) -> Any:
@@ -181,6 +189,7 @@ class _Doorkeeper(connections.ConnectionManager):
 class _Http(wsgi.Server):
     ConnectionClass = _Connection
     keep_alive_conn_limit = MOST_CONNECTIONS // 2
+    expiration_interval = LOOK_EVERY
     max_request_header_size = LARGEST_HEAD
     max_request_body_size = LARGEST_BODY
 

@@ -30,8 +30,9 @@ from syncer.store import Settled, Store
 from syncer.web import Site, counting, serving
 from syncer.web.metrics import Metrics
 from syncer.web.server import Server
+from tests.ring.harness import empty_database
 
-ZONE = ZoneInfo("Europe/Stockholm")
+ZONE = ZoneInfo(f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")  # where it is about noon: what came just now came today
 RULES = Rules(
     (
         Route("tjansteguiden", "nordnet", {"service": "3105"}, service="FIBER-250"),
@@ -222,6 +223,7 @@ def served(
 ) -> Iterator[Served]:
     """The pages over a store in one of the situations, or over an empty one."""
     metrics = counting()
+    (folder / "syncer.db").write_bytes(empty_database())
     with Store.open(f"sqlite:///{folder}/syncer.db") as store:
         if situation is not None:
             SITUATIONS[situation](store)
