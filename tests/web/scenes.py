@@ -3,7 +3,7 @@
 No claim belongs here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from syncer.orders import (
     Unclear,
 )
 from syncer.store import Settled, Store
-from syncer.web import Site, counting, serving
+from syncer.web import Site, Vitals, counting, serving
 from syncer.web.metrics import Metrics
 from syncer.web.server import Server
 from tests.ring.harness import empty_database
@@ -219,19 +219,26 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, situation: str | None = None, site: Site = SITE, pulsing: Pulse | None = None
+    folder: Path,
+    situation: str | None = None,
+    site: Site = SITE,
+    pulsing: Pulse | None = None,
+    *,
+    vitals: Callable[[], Vitals] | None = None,
+    existing: bool = False,
 ) -> Iterator[Served]:
-    """The pages over a store in one of the situations, or over an empty one."""
+    """The pages over a store in one of the situations, or over an empty one, or the one that is there."""
     metrics = counting()
-    (folder / "syncer.db").write_bytes(empty_database())
+    if not existing:
+        (folder / "syncer.db").write_bytes(empty_database())
     with Store.open(f"sqlite:///{folder}/syncer.db") as store:
         if situation is not None:
             SITUATIONS[situation](store)
         box: list[Served] = []
 
-        def vitals() -> Pulse:
+        def of_the_box() -> Pulse:
             return box[0].pulse if box else pulse()
 
-        with serving(site, store, vitals, metrics) as server:
+        with serving(site, store, vitals or of_the_box, metrics) as server:
             box.append(Served(server, store, metrics, pulsing or pulse()))
             yield box[0]
