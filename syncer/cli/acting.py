@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import FrameType
 
 from rich.markup import escape
@@ -14,7 +13,6 @@ from structlog.contextvars import bound_contextvars
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
-from syncer.cli.streams import let_go
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
 from syncer.orders import (
@@ -37,8 +35,7 @@ from syncer.orders import (
 )
 from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor
-from syncer.web import Called
-from syncer.wiring import engine_of, site_of
+from syncer.wiring import engine_of
 
 # --- --once ---------------------------------------------------------------------------------------------------
 
@@ -48,7 +45,7 @@ def once(arguments: argparse.Namespace) -> int:
     config, redactor = opened(arguments)
     if arguments.dry_run:
         return _rehearse(config, redactor, arguments)
-    _warn(config)
+    warn(config)
     with Store.open(store_url(config)) as store, _progress() as progress:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
@@ -129,7 +126,8 @@ def _print_summary(summary: Summary, parked: list[Order]) -> None:
             out.print(f"… and {len(parked) - len(shown)} more: syncer orders --parked")
 
 
-def _warn(config: Config) -> None:
+def warn(config: Config) -> None:
+    """What is odd in the configuration, and works."""
     for warning in config.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -172,52 +170,6 @@ def stopping(engine: Engine) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-# --- run ------------------------------------------------------------------------------------------------------
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """The service."""
-    from syncer.service import serve
-
-    config, redactor = opened(arguments, sys.stdout)
-    every = {name: portal.poll_every for name, portal in config.portals.items()}
-    _warn(config)
-    with Store.open(store_url(config)) as store, _pages(config, store) as watch:
-        engine = engine_of(config, store, redactor, called=watch.called)
-        with stopping(engine):
-            serve(engine, every, config.privacy.erase_after, watch.passed)
-    let_go(sys.stdout)  # a log that finds no room is no failure of the service
-    return 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Who is told of calls and of passes."""
-
-    passed: Callable[[Summary], None]
-    called: Callable[[Called], None] | None = None
-
-
-@contextmanager
-def _pages(config: Config, store: Store) -> Iterator[_Watch]:
-    """Health, metrics and the status page, where they are configured."""
-    from syncer.pulse import Heart
-    from syncer.web import counting, serving
-
-    heart = Heart()
-    if config.web is None:
-        yield _Watch(lambda summary: heart.beat(summary.seconds, summary.polled))
-        return
-    metrics = counting()
-
-    def passed(summary: Summary) -> None:
-        heart.beat(summary.seconds, summary.polled)
-        metrics.passed(summary)
-
-    with serving(site_of(config), store, heart.pulse, metrics):
-        yield _Watch(passed, metrics.called)
 
 
 # --- an operator's words --------------------------------------------------------------------------------------

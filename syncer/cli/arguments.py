@@ -99,7 +99,7 @@ def _add_reading(commands: Any) -> None:
 
 
 def _add_acting(commands: Any) -> None:
-    _command(commands, "run", "acting", "the service: passes on schedule until SIGTERM or SIGINT")
+    _command(commands, "run", "running", "the service: passes on schedule until SIGTERM or SIGINT")
     retry = _command(commands, "retry", "acting", "unpark orders, and go on from where they stopped")
     retry.add_argument("order", metavar="ORDER", nargs="*")
     retry.add_argument("--all-parked", action="store_true", help="every parked order but the uncertain ones")

@@ -1,5 +1,6 @@
 """A pass: poll what is due, then take each order that something may be done about as far as it goes."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -100,6 +101,10 @@ class Engine:
         """No new call begins; those under way are finished and written down."""
         self._stop.set()
 
+    def close(self) -> None:
+        """Its threads end, which are idle between passes."""
+        self._pool.shutdown(wait=False)
+
     @property
     def stopped(self) -> bool:
         """Whether `stop` was called."""
@@ -107,8 +112,13 @@ class Engine:
 
     # --- the pass ---------------------------------------------------------------------------------------------
 
-    def run_pass(self, *, once: bool = False, sources: Iterable[str] | None = None) -> Summary:
-        """One pass. `once` polls every source and overrides waits; else only `sources` are polled."""
+    def run_pass(
+        self, *, once: bool = False, sources: Iterable[str] | None = None, limit: timedelta | None = None
+    ) -> Summary:
+        """One pass. `once` polls every source and overrides waits; else only `sources` are polled.
+
+        No order is begun after the `limit`: what is left is the next pass's.
+        """
         began, calls, at = time.monotonic(), self._calls(), self.room.now()
         tally = Tally()
         self.room.store.mend(at)
@@ -120,7 +130,7 @@ class Engine:
         wanted = list(self.room.sources) if sources is None else list(sources)
         polled = self._poll(wanted if leads else [], tally)
         rules = self.rules if once else self._listen(tally, leads=leads)
-        self._work(tally, rules, once=once)
+        self._work(tally, rules, math.inf if limit is None else began + limit.total_seconds(), once=once)
         summary = Summary(
             at=at,
             seconds=time.monotonic() - began,
@@ -222,22 +232,22 @@ class Engine:
 
     # --- the work ---------------------------------------------------------------------------------------------
 
-    def _work(self, tally: Tally, rules: Rules, *, once: bool) -> None:
+    def _work(self, tally: Tally, rules: Rules, until: float, *, once: bool) -> None:
         """Takes every order as far as it goes now, and those that are due again after that, once more."""
         deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
         while not self.stopped:
-            worked = self._round(tally, rules, rounds)
+            worked = self._round(tally, rules, rounds, until)
             if not worked and not (once and self._worth_waiting(tally, deadline)):
                 return
 
-    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int]) -> bool:
+    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], until: float) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
         portion = self._workers if self.room.store.leases.shared else PORTION
         claims = _Claims(self.room, tally, rounds, portion=portion)
 
         def refill(full: frozenset[str]) -> list[Walk]:
-            more = [] if self.stopped else claims.more(full)
+            more = [] if self.stopped or time.monotonic() > until else claims.more(full)
             return [Walk(self.room, rules, tally, held, lambda: self.stopped) for held in more]
 
         def done(walk: Walk) -> None:
@@ -275,6 +285,10 @@ class Engine:
         """Erases the personal data of orders that ended so long ago; returns of how many."""
         now = self.room.now()
         return self.room.store.erase(now - after, now)
+
+    def care(self) -> None:
+        """Has the database look after itself."""
+        self.room.store.care()
 
     # --- people -----------------------------------------------------------------------------------------------
 

@@ -11,11 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -234,7 +236,8 @@ class Http:
     # --- what a failure is ------------------------------------------------------------------------------------
 
     def _broken(self, operation: str, cause: BaseException | None, call: "_Call", *, safe: bool) -> RemoteError:
-        what, began = (LATE, True) if call.late or cause is None else _what(cause, sent=call.sent)
+        late = call.late or cause is None
+        what, began = (LATE, call.sock is not None) if late else _what(cause, sent=call.sent)  # type: ignore[arg-type]
         if safe or not began:
             return Unavailable(self.remote, operation, what)
         settle = self.limits.timeout if what == LATE else 0.0
@@ -466,7 +469,72 @@ class _Watcher:
 _WATCHER = _Watcher()
 
 
-class _WatchedConnection(urllib3.connection.HTTPConnection):
+# --- names ----------------------------------------------------------------------------------------------------
+# The system's own look-up has no time limit, and can't be cut: it goes on in a thread of its own, and whoever asks for
+# the same name meanwhile waits for the same answer.
+
+
+class _Names:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: dict[str, Future[list[str]]] = {}
+
+    def addresses(self, name: str, seconds: float | None) -> list[str]:
+        """The addresses of a name; an address is its own.
+
+        Raises:
+            OSError: there is none, or it was not told in time.
+        """
+        with suppress(ValueError):
+            return [str(ip_address(name))]
+        with self._lock:
+            asked = self._asked.get(name)
+            if asked is None:
+                asked = self._asked[name] = Future()
+                threading.Thread(target=self._ask, args=(name, asked), name="names", daemon=True).start()
+        return asked.result(seconds)
+
+    def _ask(self, name: str, asked: "Future[list[str]]") -> None:
+        try:
+            found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            asked.set_result(list(dict.fromkeys(str(address[4][0]) for address in found)))
+        except (OSError, UnicodeError) as error:
+            asked.set_exception(error)
+        finally:
+            with self._lock:
+                del self._asked[name]
+
+
+_NAMES = _Names()
+
+
+class _Named(urllib3.connection.HTTPConnection):
+    """A connection whose name is looked up within the time that it has to connect."""
+
+    def _new_conn(self) -> socket.socket:
+        name = self._dns_host
+        seconds = self.timeout if isinstance(self.timeout, int | float) else None
+        try:
+            addresses = _NAMES.addresses(name.strip("[]"), seconds)
+        except (OSError, UnicodeError, RuntimeError) as error:  # the last where no thread could be started
+            raise urllib3.exceptions.NameResolutionError(name, self, socket.gaierror(str(error))) from None
+        try:
+            return self._first(addresses)
+        finally:
+            self._dns_host = name
+
+    def _first(self, addresses: list[str]) -> socket.socket:
+        """A connection to the first of the addresses that takes one."""
+        *others, last = addresses
+        for address in others:
+            self._dns_host = address
+            with suppress(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
+                return super()._new_conn()
+        self._dns_host = last
+        return super()._new_conn()
+
+
+class _WatchedConnection(_Named):
     def connect(self) -> None:
         super().connect()
         _WATCHER.note(self.sock)
@@ -476,7 +544,7 @@ class _WatchedConnection(urllib3.connection.HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _WatchedHttps(urllib3.connection.HTTPSConnection):
+class _WatchedHttps(_Named, urllib3.connection.HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         _WATCHER.note(self.sock)

@@ -410,6 +410,13 @@ class Store(Counting):
         self._forget_log()
         return erased
 
+    def care(self) -> None:
+        """What SQLite needs now and then: it looks at what its planner knows, and folds its log into the file."""
+        if self._engine.dialect.name == "sqlite":
+            with self._writer, opening.explained(self._url), closing(self._engine.raw_connection()) as connection:
+                for pragma in ("optimize", "wal_checkpoint(PASSIVE)"):
+                    connection.cursor().execute(f"PRAGMA {pragma}")
+
     def _forget_log(self) -> None:
         """Empties SQLite's write-ahead log, where what was erased still stands; left for later while others read."""
         if opening.sqlite_path(self._url) is not None:

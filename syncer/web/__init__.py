@@ -7,16 +7,17 @@ order's details. What goes wrong in here stops no pass.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syncer.web.site import Called, Passed, Site, Vitals
 
 if TYPE_CHECKING:
     from syncer.store import Store
+    from syncer.web.glance import Glance
     from syncer.web.metrics import Metrics
-    from syncer.web.server import Server
 
-__all__ = ["Called", "Passed", "Site", "Vitals", "counting", "serving"]
+__all__ = ["Called", "Pages", "Passed", "Site", "Vitals", "counting", "serving"]
 
 
 def counting() -> "Metrics":
@@ -26,8 +27,22 @@ def counting() -> "Metrics":
     return Metrics()
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages while they are served at `url`."""
+
+    url: str
+    glance: "Glance"
+    metrics: "Metrics"
+
+    def follow(self, site: Site) -> None:
+        """Goes on with what the configuration says now; the address stays."""
+        self.glance.site = site
+        self.metrics.expect(site.portals)
+
+
 @contextmanager
-def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics") -> Iterator["Server"]:
+def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics") -> Iterator[Pages]:
     """The pages, served in threads of their own; `vitals` says how the service is at this moment.
 
     Raises:
@@ -42,6 +57,6 @@ def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "
     server = Server(make_app(glance, metrics), site.host, site.port)
     server.start()
     try:
-        yield server
+        yield Pages(server.url, glance, metrics)
     finally:
         server.stop()

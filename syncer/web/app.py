@@ -102,14 +102,13 @@ def _message(title: str, text: str) -> str:
 
 
 def _add_words(app: Flask, glance: Glance) -> None:
-    zone = glance.site.zone
     app.jinja_env.filters.update(
         span=words.span,
         several=words.several,
         commands=words.commands,
         ago=lambda at: words.ago(at, glance.now()),
-        clock=lambda at: words.clock(at, glance.now(), zone),
-        full=lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}",
+        clock=lambda at: words.clock(at, glance.now(), glance.site.zone),
+        full=lambda at: f"{at.astimezone(glance.site.zone):%Y-%m-%d %H:%M:%S %Z}",
         soft=_soft,
     )
 

@@ -72,10 +72,14 @@ class Metrics:
 
     def show(self, glance: Glance) -> None:
         """From now on there are gauges, too, of what stands in the store and of how the service is."""
-        for portal in glance.site.portals:  # a series that begins at 0 shows its first increase
+        self.registry.register(Gauges(glance))
+        self.expect(glance.site.portals)
+
+    def expect(self, portals: Iterable[str]) -> None:
+        """Begins the series of these portals at 0, so that their first increase shows."""
+        for portal in portals:
             for counter in (self._polls, *self._accounts.values()):
                 counter.labels(portal)
-        self.registry.register(Gauges(glance))
 
 
 def _known(outcome: str) -> str:

@@ -10,7 +10,7 @@ from tests.ring.kinds import SLOW
 
 
 @pytest.mark.parametrize("text", ["this is no TOML [", "", '[portals.tg]\nkind = "xsp"\n'])
-def test_a_configuration_that_changes_is_not_looked_at_before_a_restart(tmp_path: Path, text: str) -> None:
+def test_a_configuration_that_changes_is_not_looked_at_before_it_is_asked_for(tmp_path: Path, text: str) -> None:
     with World(tmp_path, at=None, portal_lines=OFTEN) as world, service(world) as running:
         orders = [world.order()]
         running.wait_for(lambda: world.portal.status(orders[0]) == "delivered")

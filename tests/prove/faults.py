@@ -136,19 +136,26 @@ def plain_pass(whole: Whole, step: int, world: World) -> Plain:
     world.knife = Knife(watch=watch)
     play.step(step)
     world.knife = Knife()
-    _one_more(play)
+    _one_more(play, once=_as_it_was(play))
     plain.outcome, plain.full = play.outcome, full(play)
     _one_more(play, *REST)
     plain.rested, plain.restless = play.outcome, bool(quiet(play))
     return plain
 
 
-def _one_more(play: Play, *waits: float) -> None:
+def _one_more(play: Play, *waits: float, once: bool = True) -> None:
     """One more pass a while later, or several."""
     for seconds in waits or (LATER,):
         play.world.clock.go_on(seconds=seconds)
-        play.world.run_pass()
+        play.world.run_pass(once=once)
         play.ask()
+
+
+def _as_it_was(play: Play) -> bool:
+    """Whether the last pass was as `--once` makes it. The next is of its kind: the service is told by events what to
+    look at, and `--once` looks at it.
+    """
+    return bool(play.scenario.steps[play.place.step - 1].value)
 
 
 def _asked(outside: Outside, before: Sequence[Asked]) -> Asked:
@@ -214,7 +221,7 @@ def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
 def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it."""
     hit = plain.asked[strike.request].number
-    _one_more(play)
+    _one_more(play, once=_as_it_was(play))
     run = Run(asked=play.place.asked != plain.place.asked)
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")

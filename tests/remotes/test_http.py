@@ -591,3 +591,51 @@ def test_a_tls_line_that_breaks_after_the_write_was_sent_is_uncertain(papers: Pa
         error = failure(http_to(_tls_limits(papers.server)), f"https://{place}/", safe=False)
     assert received[0].startswith(b"GET /")
     assert type(error) is Uncertain
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+
+def named(monkeypatch: pytest.MonkeyPatch, *addresses: str, wait: threading.Event | None = None) -> list[str]:
+    """The system's look-up says so of `net.example`, once it may; the names that it was asked for."""
+    real, asked = socket.getaddrinfo, []
+
+    def look_up(name: Any, port: Any, *arguments: Any, **more: Any) -> Any:
+        if name != "net.example":
+            return real(name, port, *arguments, **more)
+        asked.append(name)
+        if wait is not None:
+            wait.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return asked
+
+
+def test_each_address_of_a_name_is_tried_and_the_remote_hears_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda _asked: Canned(b"<a/>")) as server:
+        port = server.server_address[1]
+        asked = named(monkeypatch, "127.0.0.3", "127.0.0.2", "127.0.0.1")  # the server listens on the last alone
+        client = http_to()
+        for _ in range(2):
+            assert ask(client, f"http://net.example:{port}/").body == b"<a/>"
+        assert asked == ["net.example"]  # the connection was kept
+        assert {one.headers["host"] for one in server.asked} == {f"net.example:{port}"}
+
+
+def test_a_name_without_an_address_that_answers_is_surely_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    named(monkeypatch, "127.0.0.3", "127.0.0.2")
+    assert isinstance(failure(http_to(), "http://net.example:9/", safe=False), Unavailable)
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_look_up_that_is_late_is_surely_no_effect_and_asked_for_once_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, *, safe: bool
+) -> None:
+    may = threading.Event()
+    asked = named(monkeypatch, "127.0.0.1", wait=may)
+    client = http_to(HASTY)
+    for _ in range(3):
+        assert isinstance(failure(client, "http://net.example:9/", safe=safe), Unavailable)
+    may.set()
+    assert asked == ["net.example"]

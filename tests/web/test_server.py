@@ -35,7 +35,7 @@ def _served(application: Any = _hello) -> Iterator[Server]:
         server.stop()
 
 
-def _connected(server: Server) -> socket.socket:
+def _connected(server: Server | Served) -> socket.socket:
     host, _, port = server.url.removeprefix("http://").rpartition(":")
     return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
@@ -208,7 +208,7 @@ def test_more_requests_than_are_answered_in_a_second_wait_their_turn(monkeypatch
 )
 def test_nonsense_harms_nobody(standing: Pages, said: bytes) -> None:
     web = standing("quiet")
-    with _connected(web.server) as line:
+    with _connected(web) as line:
         line.sendall(said)
         line.shutdown(socket.SHUT_WR)
         answer = line.recv(65_536)

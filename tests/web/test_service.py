@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ POLL = 1.0  # seconds
 
 
 @contextmanager
-def _running(world: World) -> Iterator[str]:
+def _running(world: World) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The real program as a service, and the address of its pages; it ends cleanly."""
     with world.start("run") as process, ExitStack() as stack:
         assert process.stdout is not None
@@ -38,7 +39,7 @@ def _running(world: World) -> Iterator[str]:
         reader = threading.Thread(target=process.stdout.read)
         reader.start()
         stack.callback(reader.join)
-        yield json.loads(started)["url"]
+        yield json.loads(started)["url"], process
         process.terminate()
         assert process.wait(PATIENCE) == 0
         assert process.stderr is not None
@@ -65,7 +66,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_an_outage_shows_within_two_polls_and_ten_seconds_and_so_does_its_end(world: World) -> None:
     world.order(Script(received_ticks=1))
-    with _running(world) as url:
+    with _running(world) as (url, _):
         _until(url, "/", lambda got: "All is well" in got.text and "1 order came today" in got.text)
         assert 'syncer_remote_up{remote="tg"} 1.0' in ask(url, "/metrics").text
         fault = world.host.fault("error_before", "tg")
@@ -81,7 +82,7 @@ def test_an_outage_shows_within_two_polls_and_ten_seconds_and_so_does_its_end(wo
 
 def test_an_order_can_be_followed_from_the_page_and_the_metrics_count_it(world: World) -> None:
     number, odd = world.order(), world.order(service="77")
-    with _running(world) as url:
+    with _running(world) as (url, _):
         page = _until(url, "/", lambda got: "1 order waits for a person" in got.text)
         assert f"<code>syncer retry tg:{odd}</code>" in page.text
         ended = _until(url, f"/orders/tg:{number}", lambda got: "the order is delivered, and tg knows" in got.text)
@@ -93,6 +94,15 @@ def test_an_order_can_be_followed_from_the_page_and_the_metrics_count_it(world: 
             r'syncer_calls_total\{operation="orders.create",outcome="201",remote="nordnet"\} (\S+)', text
         )
         assert calls == ["1.0"]
+
+
+def test_the_pages_follow_a_configuration_that_is_read_again(world: World) -> None:
+    with _running(world) as (url, process):
+        assert 'syncer_poll_new_total{portal="tg"}' in ask(url, "/metrics").text
+        assert "errand" not in ask(url).text
+        world.configure(more='[fulfilments.errand]\nkind = "manual"')
+        process.send_signal(signal.SIGHUP)
+        _until(url, "/", lambda got: "errand" in got.text)
 
 
 # --- health ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+"""An engine that only counts, and a service around it."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncer.engine import Summary
+from syncer.service import Flags, Systemd, Work, serve
+
+QUICK = {"stads": timedelta(milliseconds=20)}
+PATIENCE = 30.0  # seconds until a test that waits in vain gives up
+AFTER = timedelta(days=90)
+
+
+class FakeEngine:
+    """Runs `work` for a pass, and knows whether two ever met."""
+
+    def __init__(self, work: Callable[[int], None] = lambda _number: None) -> None:
+        self.passes: list[list[str]] = []
+        self.erased: list[timedelta] = []
+        self.cared = 0
+        self.meetings = 0
+        self.stopped = self.closed = False
+        self._work = work
+        self._busy = threading.Lock()
+
+    def run_pass(self, sources: Iterable[str], limit: timedelta) -> Summary:
+        self.meetings += not self._busy.acquire(blocking=False)
+        try:
+            self.passes.append(list(sources))
+            self._work(len(self.passes))
+        finally:
+            self._busy.release()
+        return Summary(datetime.now(UTC), 0.0, {}, 0, 0, 0, 0)
+
+    def erase(self, after: timedelta) -> None:
+        self.erased.append(after)
+
+    def care(self) -> None:
+        self.cared += 1
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def work_of(engine: FakeEngine, every: Mapping[str, timedelta] = QUICK) -> Work:
+    double: Any = engine
+    return Work(double, every, AFTER, timedelta(seconds=5))
+
+
+def served(engine: FakeEngine, flags: Flags, every: Mapping[str, timedelta] = QUICK, **more: Any) -> None:
+    """Serves until a pass of its own sets the flag, or for PATIENCE."""
+    timer = threading.Timer(PATIENCE, flags.stop.set)
+    timer.start()
+    try:
+        serve(work_of(engine, every), flags=flags, systemd=more.pop("systemd", Systemd({})), **more)
+    finally:
+        timer.cancel()
