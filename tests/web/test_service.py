@@ -16,11 +16,14 @@ import pytest
 from time_machine import travel
 
 from syncer.pulse import Heart
+from syncer.service import Flags
 from syncer.simulators.on_api import Script
 from tests.privacy.canaries import PEOPLE, SECRETS, found_in
 from tests.privacy.conftest import scenes
 from tests.privacy.scene import Scene
 from tests.ring.harness import World
+from tests.service.doubles import FakeEngine
+from tests.service.doubles import served as serve_doubles
 from tests.web.asking import Got, ask
 from tests.web.scenes import served
 
@@ -158,18 +161,15 @@ def test_no_page_and_no_metric_shows_a_secret_or_a_person(scenes: Callable[..., 
     assert "[hidden]" in "".join(texts.values())  # the causes were told, without the people in them
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--once"], ["status"]])
+@pytest.mark.parametrize("words", [["--once"], ["status"]])
 def test_no_command_but_run_pays_for_the_pages(words: list[str], tmp_path: Path) -> None:
     program = (
-        "import sys; from syncer.cli import main; main(sys.argv[1:]) if '--help' not in sys.argv else None;"
-        "import syncer.cli.acting;"
+        "import sys; from syncer.cli import main; main(sys.argv[1:]);"
         "print([name for name in ('flask', 'cheroot', 'prometheus_client', 'jinja2') if name in sys.modules])"
     )
     with World(tmp_path, at=None, top='[web]\nlisten = "127.0.0.1:0"') as world:
-        more = [] if words == ["--help"] else ["--config", str(world.config_file)]
-        ran = subprocess.run(
-            [sys.executable, "-c", program, *words, *more], capture_output=True, text=True, check=True, cwd=tmp_path
-        )
+        command = [sys.executable, "-c", program, *words, "--config", str(world.config_file)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
@@ -183,3 +183,25 @@ def test_the_pages_files_are_part_of_the_program() -> None:
     css = (folder / "static" / "style.css").read_text(encoding="utf-8")
     assert "url(" not in css
     assert "@import" not in css
+
+
+def test_a_hung_pass_makes_the_service_ill_and_its_end_well_again(tmp_path: Path) -> None:
+    """The service's own loop, with an engine whose second pass never ends until it is told to."""
+    heart, hang, flags = Heart(timedelta(seconds=0.5)), threading.Event(), Flags()
+    engine = FakeEngine(lambda number: hang.wait(PATIENCE) is None if number == 2 else None)
+    thread = threading.Thread(
+        target=serve_doubles, args=(engine, flags), kwargs={"on_pass": lambda one: heart.beat(one.seconds, one.polled)}
+    )
+    with served(tmp_path, vitals=heart.pulse) as web:
+        thread.start()
+        try:
+            assert _until(web.url, "/healthz", lambda got: got.status == 503)
+            assert "syncer_healthy 0.0" in ask(web.url, "/metrics").text
+            hang.set()
+            assert _until(web.url, "/healthz", lambda got: got.status == 200)
+            assert "syncer_healthy 1.0" in ask(web.url, "/metrics").text
+        finally:
+            hang.set()
+            flags.stop.set()
+            thread.join()
+    assert engine.meetings == 0
