@@ -1,8 +1,11 @@
 """The service's command: `syncer run`."""
 
 import argparse
+import os
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,9 +15,9 @@ from syncer.cli.streams import aside, let_go
 from syncer.config import Config, load
 from syncer.errors import ConfigError, Problem
 from syncer.service import Flags, Systemd, Work, heeding, serve
-from syncer.store import Store
+from syncer.store import Store, StoreError
 from syncer.telemetry import Redactor, configure, log
-from syncer.wiring import engine_of
+from syncer.wiring import engine_of, utc
 
 MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
 
@@ -28,9 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
         with Store.open(store_url(config)) as store:
             again = _Again(arguments, store, config, redactor)
-            serve(again.work(), flags=flags, reread=again.reread, systemd=systemd)
+            with _noted(store):
+                serve(again.work(), flags=flags, reread=again.reread, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
+
+
+@contextmanager
+def _noted(store: Store) -> Iterator[None]:
+    """Writes down that the service begins, and that it has ended cleanly; it goes on where that finds no room."""
+    facts = {"worker": store.leases.owner, "host": socket.gethostname(), "pid": os.getpid()}
+    with suppress(StoreError):
+        store.note("service.started", f"on {facts['host']}", utc(), **facts)
+    yield
+    with suppress(StoreError):
+        store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from syncer.store.tables import (
     DetailsRow,
     HistoryRow,
     IntentRow,
+    JournalRow,
     LeaseRow,
     OrderRow,
     PassRow,
@@ -36,6 +37,7 @@ CURSORS = table(CursorRow)
 REMOTES = table(RemoteRow)
 PASSES = table(PassRow)
 LEASES = table(LeaseRow)
+JOURNAL = table(JournalRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")

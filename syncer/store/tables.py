@@ -255,3 +255,15 @@ class PassRow(SQLModel, table=True):
 
     id: int = Field(default=1, primary_key=True)
     summary: dict[str, Any] = Field(sa_type=JSON)
+
+
+class JournalRow(SQLModel, table=True):
+    """What happened to the service and to the store itself, a line each: starts, stops, erasures, copies."""
+
+    __tablename__ = "journal"
+
+    id: int | None = _id()
+    at: datetime = Field(sa_type=UtcDateTime)
+    event: str
+    text: str = Field(sa_type=Plain)
+    facts: dict[str, Any] = Field(sa_type=JSON)
