@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-LATE = timedelta(minutes=3)  # a pass takes seconds; a call in it that hangs ends after its `timeout`
+LATE = timedelta(minutes=3)  # a pass begins nothing after a minute; besides this, its last calls take their time
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from syncer import config as conf
-from syncer.engine import Engine, Follower, Health, Progress, Rehearsal, Room, Sink, Source
+from syncer.engine import Engine, Follower, Health, Parties, Progress, Rehearsal, Room, Sink, Source
 from syncer.fulfilment import CommandFulfilment, ManualFulfilment, OnApiFulfilment
 from syncer.orders import Intent, Order, Route, Rules, Terms
 from syncer.portals import Window, XspPortal
@@ -48,8 +48,12 @@ class Counter:
             "remote.call",
             remote=fact.remote,
             operation=fact.operation,
+            method=fact.method,
+            url=fact.url,
             seconds=round(fact.seconds, 4),
             outcome=fact.outcome,
+            sent=fact.sent,
+            size=fact.size,
         )
         if self.called is not None:
             self.called(fact)
@@ -232,4 +236,23 @@ def engine_of(
         calls=lambda: remotes.counter.calls,
         progress=progress,
         stop=remotes.stop,
+    )
+
+
+def parties_of(
+    config: conf.Config, store: Store, redactor: Redactor, help_for: Callable[[Order], str], *, now: Clock = utc
+) -> Parties:
+    """What `verify` compares: every configured remote, none of which can be written to."""
+    remotes = remotes_of(config, redactor, now, read_only=True)
+    parallel = {name: getattr(remote, "parallel", 1) for name, remote in config.remotes.items()}
+    return Parties(
+        store,
+        remotes.sources,
+        remotes.sinks,
+        remotes.followers,
+        parallel,
+        rules_of(config),
+        redactor,
+        now,
+        help_for,
     )

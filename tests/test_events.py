@@ -3,9 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
-from syncer.orders import OBSERVATIONS, Observation, Woke
+from syncer.orders import OBSERVATIONS, Accounting, Observation, Woke
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "events.md"
@@ -92,6 +93,18 @@ def test_level_and_keys_of_each_logged_event_are_documented() -> None:
         if name is not None:
             assert level in rows[name], name
             assert {key for key in keys if f"`{key}`" not in rows[name]} == set(), name
+
+
+def test_every_key_that_is_documented_is_logged() -> None:
+    """Or comes with the thread: the order that is worked on, and the remote that is polled."""
+    given: dict[str, set[str]] = {}
+    for event, _, keys in logged():
+        given.setdefault(literal(event) or "", {"order", "remote"}).update(keys)
+    given["portal.polled"] |= {one.name for one in fields(Accounting)}
+    rows = {name: row for name, row in documented().items() if name in given}
+    told = {name: set(re.findall(r"`([a-z_]+)`", row.split("|")[1])) for name, row in rows.items()}
+    assert {name: keys - given[name] for name, keys in told.items() if keys - given[name]} == {}
+    assert sum(map(len, told.values())) > 40
 
 
 def test_nothing_is_documented_that_does_not_exist() -> None:

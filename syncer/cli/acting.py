@@ -46,7 +46,7 @@ def once(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _rehearse(config, redactor, arguments)
     warn(config)
-    with Store.open(store_url(config)) as store, _progress() as progress:
+    with Store.open(store_url(config)) as store, bar() as progress:
         engine = engine_of(config, store, redactor, progress=progress)
         with stopping(engine):
             summary = engine.run_pass(once=True)
@@ -58,7 +58,7 @@ def once(arguments: argparse.Namespace) -> int:
 def _rehearse(config: Config, redactor: Redactor, arguments: argparse.Namespace) -> int:
     """A pass over a copy of the store in memory, with every write printed instead of made."""
     planned: list[tuple[Order, Intent]] = []
-    with _copy(config) as store, _progress() as progress, bound_contextvars(dry_run=True):
+    with _copy(config) as store, bar() as progress, bound_contextvars(dry_run=True):
         engine = engine_of(
             config, store, redactor, progress=progress, rehearse=lambda order, intent: planned.append((order, intent))
         )
@@ -133,7 +133,7 @@ def warn(config: Config) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def bar() -> Iterator[Progress]:
     """A line that moves, on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield Progress()
@@ -269,7 +269,7 @@ def _speak(
     `speak` returns why it can't be taken.
     """
     config, redactor = opened(arguments)
-    store, ours = _acting_store(config)
+    store, ours = acting_store(config)
     with store:
         names = names_of(store)
         if names is None:
@@ -287,7 +287,8 @@ def _speak(
     return 2 if refused and arguments.command != "retry" else 0
 
 
-def _acting_store(config: Config) -> tuple[Store, bool]:
+def acting_store(config: Config) -> tuple[Store, bool]:
+    """The store, and whether it is ours alone: else the syncer that has it acts on what is written down."""
     try:
         return Store.open(store_url(config)), True
     except StoreBusy:

@@ -13,7 +13,7 @@ EPILOG = """exit codes: 0 all well; 1 done, but something needs a look; 2 wrong 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     """The arguments, with the function to run as `run`; None, after printing help, where nothing was asked for."""
-    parser = _parser()
+    parser = words()
     arguments = parser.parse_args(argv)
     if arguments.once and arguments.command is not None:
         parser.error("--once is a command of its own: leave the other one out")
@@ -37,7 +37,8 @@ def _late(module: str, name: str) -> Callable[[argparse.Namespace], int]:
     return run
 
 
-def _parser() -> argparse.ArgumentParser:
+def words() -> argparse.ArgumentParser:
+    """The parser, with every command."""
     parser = argparse.ArgumentParser(
         prog="syncer",
         description="Notices orders in portals, has each delivered, and tells the portal: nothing lost, nothing twice.",
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="else SYNCER_CONFIG, ./syncer.toml, /etc/syncer/syncer.toml"
     )
+    parser.add_argument("--debug", action="store_true", help="log every call, whatever [log] level says")
     parser.add_argument(
         "--once", action="store_true", help="one pass now: poll every source, and work until nothing more can be done"
     )
@@ -59,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_reading(commands)
     _add_acting(commands)
+    _add_keeping(commands)
+    _add_playing(commands)
     return parser
 
 
@@ -73,6 +77,7 @@ def _version() -> str:
 def _command(commands: Any, name: str, module: str, text: str, *, json: bool = False) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration")
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="log every call")
     if json:
         parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
     parser.set_defaults(run=_late(module, name))
@@ -81,7 +86,7 @@ def _command(commands: Any, name: str, module: str, text: str, *, json: bool = F
 
 def _add_reading(commands: Any) -> None:
     _command(commands, "check", "checking", "look over configuration, secrets, database and remotes", json=True)
-    _command(commands, "status", "reading", "how things stand", json=True)
+    _command(commands, "status", "standing", "how things stand", json=True)
     orders = _command(commands, "orders", "reading", "list orders", json=True)
     orders.add_argument("--state", help="only those in a state: new received active waiting delivered cancelled")
     orders.add_argument("--portal", help="only those of a portal")
@@ -91,7 +96,13 @@ def _add_reading(commands: Any) -> None:
         commands, "show", "reading", "one order explained: history, calls, and what happens next", json=True
     )
     show.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
-    log = _command(commands, "log", "reading", "what happened, oldest first", json=True)
+    verify = _command(
+        commands, "verify", "verifying", "compare with what the remotes say, and change nothing anywhere", json=True
+    )
+    verify.add_argument(
+        "--days", type=_count, default=7, metavar="N", help="also orders that ended in the last N days; default: 7"
+    )
+    log = _command(commands, "log", "logging", "what happened, oldest first", json=True)
     log.add_argument("order", metavar="ORDER", nargs="?", help="only this order")
     log.add_argument("--since", metavar="TIME", help="2026-11-01, 2026-11-01T08:00, or how long ago: 2h, 3d")
     log.add_argument("--follow", action="store_true", help="go on as more happens")
@@ -112,6 +123,26 @@ def _add_acting(commands: Any) -> None:
         ("cancel", "a person stops the order: withdraw it, and tell the portal"),
     ):
         _command(commands, name, "acting", text).add_argument("order", metavar="ORDER")
+
+
+def _add_keeping(commands: Any) -> None:
+    reread = _command(commands, "reread", "keeping", "read an order again, or a portal's list in depth")
+    reread.add_argument("what", metavar="ORDER|PORTAL", nargs="+")
+    backup = _command(commands, "backup", "keeping", "a consistent copy of a SQLite store in use", json=True)
+    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("--force", action="store_true", help="replace FILE where it is there already")
+    restore = _command(commands, "restore", "keeping", "put a copy in the store's place; the service must be stopped")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    _command(commands, "recheck", "keeping", "after a database was brought back: look up all that is open")
+    forget = _command(commands, "forget", "keeping", "erase personal data past its retention now", json=True)
+    forget.add_argument("order", metavar="ORDER", nargs="*", help="that of these ended orders, whatever its age")
+    completion = _command(commands, "completion", "completing", "a script for the shell: completion on Tab")
+    completion.add_argument(
+        "shell", choices=["bash", "zsh", "orders", "portals"], help="or the names that the script asks for"
+    )
+
+
+def _add_playing(commands: Any) -> None:
     demo = _command(commands, "demo", "showing", "a day's orders and troubles against simulated remotes")
     demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the store, the log and the journal in DIR")
     simulate = _command(commands, "simulate", "showing", "the simulated remotes alone, for trying a configuration")

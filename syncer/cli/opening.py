@@ -32,7 +32,7 @@ def opened(arguments: argparse.Namespace, stream: TextIO | None = None) -> tuple
     config = load(config_path(arguments))
     stream = stream or sys.stderr
     redactor = Redactor(config.secrets())
-    level = config.log.level
+    level = "debug" if arguments.debug else config.log.level
     if stream is sys.stderr and stream.isatty() and level == "info":
         level = "warning"
     configure(level, config.log.format, aside(stream), redactor)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,6 +53,17 @@ def iso(at: datetime | None) -> str | None:
 def when(at: datetime | None, zone: ZoneInfo) -> str:
     """A time for people, on the portals' wall clock."""
     return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def age(span: timedelta) -> str:
+    """How long, in the two largest units that say something."""
+    left = max(0, round(span.total_seconds()))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if left >= size and len(parts) < 2:
+            parts.append(f"{left // size} {unit}")
+        left %= size
+    return " ".join(parts) or "0 s"
 
 
 def state(text: str | None) -> str:

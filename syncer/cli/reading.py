@@ -1,101 +1,17 @@
-"""The reading commands: status, orders, show, log. They work while another syncer holds the store."""
+"""The reading commands about orders: orders, show. They work while another syncer holds the store."""
 
 import argparse
-import re
-import sys
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.markup import escape
 
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, reading_store
-from syncer.cli.printing import console, iso, print_json, print_line, state, table, when
+from syncer.cli.printing import console, iso, print_json, state, table, when
 from syncer.config import Config
 from syncer.orders import Act, Intent, Next, Order, help_for, upcoming
-from syncer.store import Entry, Explained, Overview, RemoteHealth, Store
-
-FOLLOW_EVERY = 1.0
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-# --- status ---------------------------------------------------------------------------------------------------
-
-
-def status(arguments: argparse.Namespace) -> int:
-    """How things stand."""
-    config, _ = opened(arguments)
-    with reading_store(config) as store:
-        overview = store.overview()
-    if arguments.json:
-        print_json(_status_json(config, overview))
-        return 0
-    _print_status(config, overview)
-    return 0
-
-
-def _status_json(config: Config, overview: Overview) -> dict[str, Any]:
-    portals = {}
-    for name in config.portals:
-        cursor = overview.cursors.get(name)
-        portals[name] = {
-            "cursor": cursor.position if cursor else None,
-            "last_poll_at": iso(cursor.last_poll_at) if cursor else None,
-            **_health(overview.remotes.get(name)),
-        }
-    return {
-        "portals": portals,
-        "fulfilments": {name: _health(overview.remotes.get(name)) for name in config.fulfilments},
-        "states": overview.states,
-        "parked": overview.parked,
-        "uncertain": overview.uncertain,
-        "last_pass": overview.last_pass,
-    }
-
-
-def _health(health: RemoteHealth | None) -> dict[str, Any]:
-    if health is None:
-        return {"up": None, "since": None}
-    return {"up": health.up, "since": iso(health.since)} | ({} if health.up else {"cause": health.cause})
-
-
-def _print_status(config: Config, overview: Overview) -> None:
-    out, zone = console(), config.timezone
-    last = overview.last_pass
-    if last is None:
-        out.print("No pass yet: run [bold]syncer --once[/], or start the service.")
-    else:
-        at = when(datetime.fromisoformat(last["at"]), zone)
-        out.print(
-            f"Last pass {at}, {last['seconds']} s: {last['ingested']} ingested, {last['advanced']} advanced, "
-            f"{last['parked']} newly parked, {last['calls']} calls"
-        )
-    rows = []
-    for name in (*config.portals, *config.fulfilments):
-        cursor, health = overview.cursors.get(name), overview.remotes.get(name)
-        read = "" if cursor is None else f"{cursor.position or ''}, read {when(cursor.last_poll_at, zone)}"
-        rows.append([escape(name), _up(health), "" if health is None else when(health.since, zone), read, _why(health)])
-    out.print(table(["remote", "", "since", "cursor", ""], rows))
-    out.print(
-        table(["state", "orders"], [[state(name), str(count)] for name, count in sorted(overview.states.items())])
-    )
-    colour = "red" if overview.parked or overview.uncertain else "green"
-    out.print(
-        f"[{colour}]{overview.parked} parked, {overview.uncertain} calls of unknown outcome[/]"
-        + (": see [bold]syncer orders --parked[/]" if overview.parked else "")
-    )
-
-
-def _up(health: RemoteHealth | None) -> str:
-    if health is None:
-        return "[bright_black]never called[/]"
-    return "[green]up[/]" if health.up else "[red]down[/]"
-
-
-def _why(health: RemoteHealth | None) -> str:
-    return escape(health.cause or "") if health is not None and not health.up else ""
-
+from syncer.store import Explained
 
 # --- orders ---------------------------------------------------------------------------------------------------
 
@@ -222,52 +138,3 @@ def _print_order(config: Config, found: Explained) -> None:
     out.print(table(["intent", "kind", "target", "state", "tries", "at", "outcome"], calls))
     lines = [[when(line.at, zone), escape(line.event), escape(line.text)] for line in found.history]
     out.print(table(["history", "", ""], lines))
-
-
-# --- log ------------------------------------------------------------------------------------------------------
-
-
-def log(arguments: argparse.Namespace) -> int:
-    """The history across orders."""
-    config, _ = opened(arguments)
-    try:
-        since = None if arguments.since is None else _since(arguments.since, config)
-    except (ValueError, OverflowError):
-        print(f"syncer log: --since {arguments.since}: write 2026-11-01, 2026-11-01T08:00, or 2h", file=sys.stderr)
-        return 2
-    with reading_store(config) as store:
-        name = None
-        if arguments.order is not None:
-            name = order_name(store, arguments.order)
-            if name is None:
-                return 2
-        last = _print_log(store, config, arguments, name, since, 0)
-        while arguments.follow:
-            time.sleep(FOLLOW_EVERY)
-            last = _print_log(store, config, arguments, name, since, last)
-    return 0
-
-
-def _print_log(
-    store: Store, config: Config, arguments: argparse.Namespace, name: str | None, since: datetime | None, after: int
-) -> int:
-    for entry in store.history(order=name, since=since, failures=arguments.failures, after=after):
-        after = entry.id
-        if arguments.json:
-            print_line({"at": iso(entry.at), "order": entry.order, "event": entry.event, "text": entry.text})
-        else:
-            print(_line(entry, config), flush=True)
-    return after
-
-
-def _line(entry: Entry, config: Config) -> str:
-    return f"{when(entry.at, config.timezone)}  {entry.order:<24} {entry.event:<22} {entry.text}"
-
-
-def _since(text: str, config: Config) -> datetime:
-    """A time out of a date, a date and time on the portals' clock, or how long ago; ValueError where it is none."""
-    ago = re.fullmatch(r"(\d+)([smhd])", text)
-    if ago is not None:
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo is not None else at.replace(tzinfo=config.timezone)).astimezone(UTC)

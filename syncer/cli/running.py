@@ -1,9 +1,11 @@
 """The service's command: `syncer run`."""
 
 import argparse
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,10 +17,10 @@ from syncer.engine import Summary
 from syncer.errors import ConfigError, Problem
 from syncer.pulse import LATE, Heart
 from syncer.service import Flags, Systemd, Work, heeding, serve
-from syncer.store import Store
+from syncer.store import Store, StoreError
 from syncer.telemetry import Redactor, configure, log
-from syncer.web import Called, counting, serving
-from syncer.wiring import engine_of, site_of
+from syncer.web import Called, Site
+from syncer.wiring import engine_of, site_of, utc
 
 MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
 
@@ -30,58 +32,67 @@ def run(arguments: argparse.Namespace) -> int:
     systemd, flags = Systemd(), Flags()
     with heeding(flags):
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
-        with Store.open(store_url(config)) as store, _watched(config, store) as watch:
-            again = _Again(arguments, store, config, redactor, watch)
-            serve(again.work(), flags=flags, reread=again.reread, on_pass=watch.passed, systemd=systemd)
+        with Store.open(store_url(config)) as store:
+            service = _Configured(arguments, store, config, redactor)
+            with _pages(service) as passed, _noted(store):
+                serve(service.work(), flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
-    """Who is told of each pass, of each call, and of a configuration that was read again."""
-
-    passed: Callable[[Summary], None]
-    called: Callable[[Called], None] | None = None
-    follow: Callable[[Config], None] = lambda _: None
+@contextmanager
+def _noted(store: Store) -> Iterator[None]:
+    """Writes down that the service begins, and that it has ended cleanly; it goes on where that finds no room."""
+    facts = {"worker": store.leases.owner, "host": socket.gethostname(), "pid": os.getpid()}
+    with suppress(StoreError):
+        store.note("service.started", f"on {facts['host']}", utc(), **facts)
+    yield
+    with suppress(StoreError):
+        store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
 
 
 @contextmanager
-def _watched(config: Config, store: Store) -> Iterator[_Watch]:
-    """Within, health, metrics and the status page are served, where they are configured."""
-    if config.web is None:
-        yield _Watch(lambda _: None)
+def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
+    """Health, metrics and the status page, where they are configured; to be told of each pass."""
+    heart = Heart(LATE + 2 * _longest_call(service.config))
+    if service.config.web is None:
+        yield lambda summary: heart.beat(summary.seconds, summary.polled)
         return
-    heart, metrics = Heart(_late(config)), counting()
+    from syncer.web import counting, serving  # Flask takes a while
+
+    metrics = counting()
+    service.called = metrics.called
 
     def passed(summary: Summary) -> None:
         heart.beat(summary.seconds, summary.polled)
         metrics.passed(summary)
 
-    with serving(site_of(config), store, heart.pulse, metrics) as pages:
-        yield _Watch(passed, metrics.called, lambda config: pages.follow(site_of(config)))
-
-
-def _late(config: Config) -> timedelta:
-    """When a pass is late: none begins anything after a minute, and what it has begun takes a call or two more."""
-    return LATE + 2 * longest_call(config)
+    with serving(service.site, service.store, heart.pulse, metrics):
+        yield passed
 
 
 @dataclass(slots=True)
-class _Again:
+class _Configured:
     """What the configuration says, and says when it is read again. The store stays, and whatever else can't change."""
 
     arguments: argparse.Namespace
     store: Store
     config: Config
     redactor: Redactor
-    watch: _Watch
+    called: Callable[[Called], None] | None = None
+    shown: Site | None = None
+
+    def site(self) -> Site:
+        """What the pages say of the configuration."""
+        shown = self.shown or site_of(self.config)  # the configuration may be read again meanwhile, by another thread
+        self.shown = shown
+        return shown
 
     def work(self) -> Work:
         """As the configuration stands."""
         every = {name: portal.poll_every for name, portal in self.config.portals.items()}
-        engine = engine_of(self.config, self.store, self.redactor, called=self.watch.called)
-        return Work(engine, every, self.config.privacy.erase_after, longest_call(self.config))
+        engine = engine_of(self.config, self.store, self.redactor, called=self.called)
+        return Work(engine, every, self.config.privacy.erase_after, _longest_call(self.config))
 
     def reread(self) -> Work | None:
         """As the file says now; None, with every problem in the log, where it is wrong or needs a restart."""
@@ -94,15 +105,14 @@ class _Again:
             log().error("config.rejected", problems=[self.redactor.scrub(str(problem)) for problem in problems])
             return None
         self.redactor = Redactor([*self.config.secrets(), *config.secrets()])  # the old ones may still come back in
-        self.config = config
+        self.config, self.shown = config, None
         configure(config.log.level, config.log.format, aside(sys.stdout), self.redactor)
         for warning in config.warnings:
             log().warning("config.odd", text=str(warning))
-        self.watch.follow(config)
         return self.work()
 
 
-def longest_call(config: Config) -> timedelta:
+def _longest_call(config: Config) -> timedelta:
     """How long one call may take, of whichever remote."""
     return max((getattr(one, "timeout", timedelta()) for one in config.remotes.values()), default=timedelta())
 

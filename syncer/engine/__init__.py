@@ -10,11 +10,15 @@ from syncer.engine.passes import Engine, Progress, Summary
 from syncer.engine.protocols import Follower, Sink, Source
 from syncer.engine.rehearsal import Rehearsal
 from syncer.engine.steps import Room, Tally
+from syncer.engine.verifying import About, Difference, Parties, Unasked, Verdict, verify
 
 __all__ = [
+    "About",
+    "Difference",
     "Engine",
     "Follower",
     "Health",
+    "Parties",
     "Progress",
     "Rehearsal",
     "Room",
@@ -22,5 +26,8 @@ __all__ = [
     "Source",
     "Summary",
     "Tally",
+    "Unasked",
+    "Verdict",
     "troubles_told",
+    "verify",
 ]

@@ -284,7 +284,9 @@ class Engine:
     def erase(self, after: timedelta) -> int:
         """Erases the personal data of orders that ended so long ago; returns of how many."""
         now = self.room.now()
-        return self.room.store.erase(now - after, now)
+        erased = self.room.store.erase(now - after, now)
+        log().info("store.erased", orders=erased)
+        return erased
 
     def care(self) -> None:
         """Has the database look after itself."""

@@ -21,7 +21,7 @@ from ipaddress import ip_address
 from json import dumps
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 import urllib3
@@ -33,6 +33,7 @@ CHUNK = 65_536
 LATE, TOO_LONG = "no answer in time", "the answer passes"
 LONGEST_PAUSE = 86_400.0  # seconds
 PASSING = 8  # secrets of run time that may still be echoed
+HARMLESS = frozenset({"method", "id", "date", "status", "type", "api_user", "accessId", "since"})  # in a query
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
 
 
@@ -69,13 +70,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class CallFact:
-    """One call, as telemetry sees it. `outcome` is a status code, or the name of an error."""
+    """One call, as telemetry sees it. `outcome` is a status code, or the name of an error.
+
+    `url` holds no secret and no person: of what stands in the query, only what is known to be harmless. `sent` and
+    `size` are the bytes of the request's body and of the answer's.
+    """
 
     remote: str
     operation: str
     seconds: float
     outcome: str
     safe: bool
+    method: str = ""
+    url: str = ""
+    sent: int = 0
+    size: int = 0
 
 
 class Http:
@@ -152,7 +161,20 @@ class Http:
             began = time.monotonic()
             answer, error = self._attempt(operation, method, url, request, safe=safe)
             outcome = str(answer.status) if answer is not None else type(error).__name__
-            self._observe(CallFact(self.remote, operation, time.monotonic() - began, outcome, safe))
+            seconds = time.monotonic() - began
+            self._observe(
+                CallFact(
+                    self.remote,
+                    operation,
+                    seconds,
+                    outcome,
+                    safe,
+                    method,
+                    harmless(url, params or form or {}),
+                    len(_body(form, json) or b""),
+                    0 if answer is None else len(answer.body),
+                )
+            )
         if error is not None:
             raise error
         assert answer is not None
@@ -262,6 +284,19 @@ class Http:
 
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+def harmless(url: str, params: Mapping[str, str]) -> str:
+    """A URL as it may be logged: without user, password and fragment, and of its query the harmless values alone."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "(no address)"
+    given = [*parse_qsl(parts.query, keep_blank_values=True), *params.items()]
+    query = "&".join(f"{name}={value if name in HARMLESS else '[hidden]'}" for name, value in given)
+    place = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}{parts.path}"
+    return f"{place}?{query}" if query else place
 
 
 @lru_cache(maxsize=256)

@@ -12,21 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
-from syncer.orders import FINAL, IntentState, State
-from syncer.store import queries
+from syncer.orders import FINAL, IntentState, State, Work
+from syncer.store import journal, queries
 from syncer.store.reading import Entry, Explained, Reading, RemoteHealth
 from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, REMOTES, intent_of, order_of
+from syncer.store.standing import Oldest
 
 LONGEST_CALL = timedelta(minutes=5)  # that can be configured: an intent attempted for longer has no call any more
 STEPS = ("received", "active", "delivered")  # that the portal is told of each order, in this order
-
-
-@dataclass(frozen=True, slots=True)
-class Oldest:
-    """The order that has waited longest for a step, and since when."""
-
-    order: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +28,7 @@ class Figures:
 
     `parked` counts by reason, `intents` those that are open by their state, `unknown` those of unknown outcome.
     `today` counts by state the orders that came since the day began. `oldest` is by step (`STEPS`) and whether parked.
+    `erased_at` is when personal data was last looked through for what is old enough to be erased.
     """
 
     states: Mapping[str, int]
@@ -46,6 +40,7 @@ class Figures:
     oldest: Mapping[tuple[str, bool], Oldest]
     polled: Mapping[str, datetime | None]
     remotes: Mapping[str, RemoteHealth]
+    erased_at: datetime | None = None
 
 
 class Counting(Reading):
@@ -66,6 +61,7 @@ class Counting(Reading):
                 oldest=_oldest(tx, opened),
                 polled={row.source: row.last_poll_at for row in tx.execute(select(CURSORS))},
                 remotes={row["name"]: RemoteHealth(**row) for row in tx.execute(select(REMOTES)).mappings()},
+                erased_at=None if (erased := journal.last(tx, journal.ERASED)) is None else erased.at,
             )
 
     def story(self, name: str, most: int) -> Explained | None:
@@ -92,12 +88,12 @@ def _counts(rows: Sequence[Any]) -> dict[str, int]:
 
 # --- the queries ----------------------------------------------------------------------------------------------
 
-_BEGUN = ORDERS.c.begun_at.is_not(None)
+_BEGUN = ORDERS.c.work == Work.BEGUN
 _SAID = ORDERS.c.portal_status
-# How many of the STEPS the portal has been told: what counts is what it says, not what we wish that it said.
+# How many of the STEPS the portal has been told: what counts is what it says, not what we wish that it said. The last
+# step ends an order, so that no open one has it.
 _RANK = case(
-    (_SAID.in_([str(state) for state in FINAL]), 3),
-    (_SAID == State.ACTIVE, 2),
+    (_SAID.in_([State.ACTIVE, *FINAL]), 2),
     (and_(_SAID == State.WAITING, _BEGUN), 2),
     (_SAID.in_([State.RECEIVED, State.WAITING]), 1),
     else_=0,

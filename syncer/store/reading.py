@@ -1,17 +1,18 @@
 """The reading verbs. They need no lock, and work while another syncer holds the store."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, case, func, select
+from sqlalchemy import Connection, Engine, Select, case, func, or_, select
 
 from syncer.orders import Cursor, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
-from syncer.store import queries
+from syncer.store import journal, queries
+from syncer.store.journal import Happening
 from syncer.store.rows import (
     CURSORS,
     DETAILS,
@@ -22,10 +23,13 @@ from syncer.store.rows import (
     RAW,
     REMOTES,
     TALLIES,
+    InHand,
+    held,
     held_of,
     intent_of,
     order_of,
 )
+from syncer.store.standing import Standing, standing
 
 HISTORY_PAGE = 500
 
@@ -205,7 +209,7 @@ class Reading:
             .order_by(HISTORY.c.id)
         )
         if order is not None:
-            query = query.where(*queries.is_named()).params(queries.name(order))
+            query = query.where(*queries.is_called(order))
         if since is not None:
             query = query.where(HISTORY.c.at >= since)
         if failures:
@@ -243,6 +247,45 @@ class Reading:
             uncertain,
             last,
         )
+
+    def standing(self) -> Standing:
+        """How things stand besides the counts: the oldest orders, what is parked and why, and who is at work."""
+        with self._read() as tx:
+            return standing(tx, opening.sqlite_path(self._url))
+
+    def journal(self, *, since: datetime | None = None, after: int = 0) -> Iterator[Happening]:
+        """What happened to the service and the store, oldest first; `after` a line's id."""
+        query = journal.since(since, after).limit(HISTORY_PAGE)
+        while True:
+            with self._read() as tx:
+                rows = tx.execute(query).mappings().all()
+            yield from (Happening(**row) for row in rows)
+            if len(rows) < HISTORY_PAGE:
+                return
+            query = journal.since(since, rows[-1]["id"]).limit(HISTORY_PAGE)
+
+    def to_verify(self, ended_since: datetime) -> Iterator[InHand]:
+        """Every order that is open, or has ended since a time, oldest first, with its open intent."""
+        after = 0
+        wanted = or_(ORDERS.c.ended_at.is_(None), ORDERS.c.ended_at >= ended_since)
+        while True:  # a page at a time: who asks remotes about them keeps no transaction open
+            with self._read() as tx:
+                query = held().where(wanted, ORDERS.c.id > after).order_by(ORDERS.c.id).limit(HISTORY_PAGE)
+                rows = [held_of(row) for row in tx.execute(query)]
+            yield from rows
+            if len(rows) < HISTORY_PAGE:
+                return
+            after = rows[-1].id
+
+    def which_are_known(self, portal: str, ids: Sequence[str]) -> set[str]:
+        """Of some ids of a portal, those that are orders here."""
+        known: set[str] = set()
+        with self._read() as tx:
+            for at in range(0, len(ids), HISTORY_PAGE):
+                some = ids[at : at + HISTORY_PAGE]
+                query = select(ORDERS.c.external_id).where(ORDERS.c.portal == portal, ORDERS.c.external_id.in_(some))
+                known.update(tx.execute(query).scalars())
+        return known
 
     def _states(self, tx: Connection) -> dict[str, int]:
         """How many orders are in each state that any is in."""

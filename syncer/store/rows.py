@@ -13,6 +13,7 @@ from syncer.store.tables import (
     DetailsRow,
     HistoryRow,
     IntentRow,
+    JournalRow,
     LeaseRow,
     OrderRow,
     PassRow,
@@ -37,6 +38,7 @@ CURSORS = table(CursorRow)
 REMOTES = table(RemoteRow)
 PASSES = table(PassRow)
 LEASES = table(LeaseRow)
+JOURNAL = table(JournalRow)
 TALLIES = table(TallyRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")

@@ -257,6 +257,18 @@ class PassRow(SQLModel, table=True):
     summary: dict[str, Any] = Field(sa_type=JSON)
 
 
+class JournalRow(SQLModel, table=True):
+    """What happened to the service and to the store itself, a line each: starts, stops, erasures, copies."""
+
+    __tablename__ = "journal"
+
+    id: int | None = _id()
+    at: datetime = Field(sa_type=UtcDateTime)
+    event: str
+    text: str = Field(sa_type=Plain)
+    facts: dict[str, Any] = Field(sa_type=JSON)
+
+
 class TallyRow(SQLModel, table=True):
     """How many orders are in each state, in parts: the sum over a state's slots. The database's triggers keep it.
 

@@ -5,18 +5,19 @@ next intent, in one commit. What several threads write at the same moment shares
 """
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
 from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
+from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
 from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held_of
 
@@ -49,8 +50,8 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Counting):
-    """One database. Reading verbs are in `Reading`, and those that count in `Counting`."""
+class Store(Keeping, Counting):
+    """One database. Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`."""
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
@@ -396,32 +397,6 @@ class Store(Counting):
         """Writes down the last pass."""
         with self._write() as tx:
             listing.put(tx, PASSES, {"id": 1, "summary": summary})
-
-    def erase(self, ended_before: datetime, now: datetime) -> int:
-        """Erases the personal data of orders that ended before a time; returns of how many."""
-        old = (ORDERS.c.ended_at < ended_before, ORDERS.c.erased_at.is_(None))
-        if not self._any(select(ORDERS.c.id).where(*old).limit(1)):
-            return 0
-        rows = select(ORDERS.c.id).where(*old)
-        with self._write() as tx:
-            tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
-            erased = tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows))).rowcount
-            tx.execute(update(ORDERS).where(*old).values(erased_at=now))
-        self._forget_log()
-        return erased
-
-    def care(self) -> None:
-        """What SQLite needs now and then: it looks at what its planner knows, and folds its log into the file."""
-        if self._engine.dialect.name == "sqlite":
-            with self._writer, opening.explained(self._url), closing(self._engine.raw_connection()) as connection:
-                for pragma in ("optimize", "wal_checkpoint(PASSIVE)"):
-                    connection.cursor().execute(f"PRAGMA {pragma}")
-
-    def _forget_log(self) -> None:
-        """Empties SQLite's write-ahead log, where what was erased still stands; left for later while others read."""
-        if opening.sqlite_path(self._url) is not None:
-            with self._writer, opening.explained(self._url), closing(self._engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _cursor(tx: Connection, source: str) -> Cursor:

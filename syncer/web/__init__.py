@@ -7,17 +7,16 @@ order's details. What goes wrong in here stops no pass.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syncer.web.site import Called, Passed, Site, Vitals
 
 if TYPE_CHECKING:
     from syncer.store import Store
-    from syncer.web.glance import Glance
     from syncer.web.metrics import Metrics
+    from syncer.web.server import Server
 
-__all__ = ["Called", "Pages", "Passed", "Site", "Vitals", "counting", "serving"]
+__all__ = ["Called", "Passed", "Site", "Vitals", "counting", "serving"]
 
 
 def counting() -> "Metrics":
@@ -27,23 +26,11 @@ def counting() -> "Metrics":
     return Metrics()
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The pages while they are served at `url`."""
-
-    url: str
-    glance: "Glance"
-    metrics: "Metrics"
-
-    def follow(self, site: Site) -> None:
-        """Goes on with what the configuration says now; the address stays."""
-        self.glance.site = site
-        self.metrics.expect(site.portals)
-
-
 @contextmanager
-def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics") -> Iterator[Pages]:
-    """The pages, served in threads of their own; `vitals` says how the service is at this moment.
+def serving(
+    site: Callable[[], Site], store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics"
+) -> Iterator["Server"]:
+    """The pages, served in threads of their own; `site` says what is configured, and `vitals` how the service is.
 
     Raises:
         WebError: the configured address can't be listened on; the text says what to do.
@@ -54,9 +41,9 @@ def serving(site: Site, store: "Store", vitals: Callable[[], Vitals], metrics: "
 
     glance = Glance(store, site, vitals)
     metrics.show(glance)
-    server = Server(make_app(glance, metrics), site.host, site.port)
+    server = Server(make_app(glance, metrics), site().host, site().port)
     server.start()
     try:
-        yield Pages(server.url, glance, metrics)
+        yield server
     finally:
         server.stop()

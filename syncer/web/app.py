@@ -70,6 +70,7 @@ def make_app(glance: Glance, metrics: Metrics) -> Flask:
 
     @app.get("/metrics")
     def _metrics() -> BaseResponse:
+        metrics.expect(glance.site.portals)  # there may be new ones
         return Response.from_app(scraped, {**request.environ, "REQUEST_METHOD": "GET"})  # it knows no HEAD
 
     _guard(app, _Hosts(glance.site))

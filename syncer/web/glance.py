@@ -27,13 +27,18 @@ class _Read:
 class Glance:
     """The store's figures and the service's vitals."""
 
-    def __init__(self, store: Store, site: Site, vitals: Callable[[], Vitals], now: Clock = utc) -> None:
+    def __init__(self, store: Store, site: Callable[[], Site], vitals: Callable[[], Vitals], now: Clock = utc) -> None:
         self.store = store
-        self.site = site
+        self._site = site
         self.vitals = vitals
         self.now = now
         self._lock = threading.Lock()
         self._read: _Read | None = None
+
+    @property
+    def site(self) -> Site:
+        """What the configuration says now."""
+        return self._site()
 
     def figures(self) -> Figures:
         """The store in numbers, a second old at most; one asker reads while the others wait for what it reads."""

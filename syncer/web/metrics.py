@@ -73,7 +73,6 @@ class Metrics:
     def show(self, glance: Glance) -> None:
         """From now on there are gauges, too, of what stands in the store and of how the service is."""
         self.registry.register(Gauges(glance))
-        self.expect(glance.site.portals)
 
     def expect(self, portals: Iterable[str]) -> None:
         """Begins the series of these portals at 0, so that their first increase shows."""
@@ -156,6 +155,9 @@ class Gauges(Collector):
                 up.add_metric([name], int(health.up))
                 since.add_metric([name], _since(health.since, now))
         yield from (up, since)
+        if figures.erased_at is not None:
+            told = "Since old personal data was last erased, or was found to be erased already."
+            yield _gauge("syncer_last_erasure_age_seconds", told, _since(figures.erased_at, now))
 
 
 OPEN = tuple(sorted(OPEN_INTENT))

@@ -237,6 +237,13 @@ class Scene:
         """Every command that only reads; `closely`, each order is shown too."""
         for words in (["check"], ["status"], ["orders"], ["log"], ["check", "--json"], ["status", "--json"]):
             self.run(*words)
+        for words in (
+            ["verify"],
+            ["verify", "--json"],
+            ["forget"],
+            ["backup", "--force", str(self.folder / "copy.db")],
+        ):
+            self.run(*words)
         for words in (["orders", "--json"], ["log", "--json"], ["log", "--failures"], ["--once", "--dry-run"]):
             self.run(*words)
         for name in self.names() if closely else []:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from syncer.config import load
+from syncer.remotes.http import harmless
 from syncer.simulators.on_api import Script
 from syncer.store import Store
 from syncer.telemetry import Redactor
@@ -112,6 +113,37 @@ def test_a_network_that_repeats_the_password_does_not_bring_it_out(scene: Scene)
     scene.look()
     assert "who are you, [hidden]" in "".join(scene.messages())
     assert scene.leaks() == []
+
+
+@pytest.mark.parametrize("verb", ["get", "post"])
+def test_debug_mode_shows_each_call_and_nothing_secret_of_it(scenes: Callable[..., Scene], verb: str) -> None:
+    scene = scenes(verb=verb)
+    file = scene.folder / "syncer.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('level = "debug"', 'level = "error"'), encoding="utf-8")
+    scene.fill("running", "failed", "unmapped")
+    scene.run("--once", "--debug")
+    lines = [json.loads(line) for line in scene.said[-1][1].splitlines() if line.startswith("{")]
+    calls = [line for line in lines if line["event"] == "remote.call"]
+    assert len(calls) == len(scene.host.journal)
+    by_operation = {call["operation"]: call for call in calls if call["remote"] in {"stads", "nordnet"}}
+    login = by_operation["api_login"]
+    assert (login["method"], login["outcome"]) == (verb.upper(), "200")
+    assert login["url"].partition("?")[2] == "method=api_login&api_user=1234&api_key=[hidden]"
+    assert by_operation["order_info"]["url"].count("hash=[hidden]") == 1
+    assert "message=[hidden]" in by_operation["add_message"]["url"]
+    assert by_operation["orders.create"]["sent"] > 0 < by_operation["orders"]["size"]
+    assert by_operation["accesses.get"]["url"].startswith(f"{scene.host.url}/nordnet/onapi/2.4/accesses/P")
+    assert "order" in by_operation["set_status"]
+    scene.run("--once")
+    assert "remote.call" not in scene.said[-1][1]
+    assert scene.leaks() == []
+
+
+def test_a_url_is_told_without_who_calls_and_what_is_said() -> None:
+    told = harmless("https://user:pass@host.example:8443/a/b?hash=abc&id=7&q=Kan%C3%A5riet#x", {"message": "Kanåriet"})
+    assert told == "https://host.example:8443/a/b?hash=[hidden]&id=7&q=[hidden]&message=[hidden]"
+    assert harmless("http://[::1]:80/", {}) == "http://[::1]:80/"
+    assert harmless("http://[broken", {}) == "(no address)"
 
 
 def test_a_misconfiguration_is_told_without_the_secrets(scene: Scene) -> None:

@@ -172,7 +172,7 @@ def test_a_store_of_an_older_program_is_counted_when_it_is_brought_up_to_date(st
     fill(store)
     with store._write() as tx:
         tx.exec_driver_sql("DELETE FROM tallies")
-        tx.exec_driver_sql(import_module("syncer.store.migrations.versions.0003_tallies").FILLED)
+        tx.exec_driver_sql(import_module("syncer.store.migrations.versions.0004_tallies").FILLED)
     assert store.figures(DAY, NOW).states == _counted(store)
     store.apply("stads:1", Read("delivered", "3105"), NOW, RULES)
     ingest(store, "77")

@@ -27,8 +27,9 @@ from syncer.orders import (
     Unclear,
 )
 from syncer.store import Settled, Store
-from syncer.web import Pages, Site, Vitals, counting, serving
+from syncer.web import Site, Vitals, counting, serving
 from syncer.web.metrics import Metrics
+from syncer.web.server import Server
 from tests.ring.harness import empty_database
 
 ZONE = ZoneInfo(f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")  # where it is about noon: what came just now came today
@@ -206,14 +207,14 @@ SITUATIONS = {"quiet": quiet, "parked": parked, "outage": outage}
 class Served:
     """The pages, while they are served. `pulse` may be changed."""
 
-    pages: Pages
+    server: Server
     store: Store
     metrics: Metrics
     pulse: Pulse
 
     @property
     def url(self) -> str:
-        return self.pages.url
+        return self.server.url
 
 
 @contextmanager
@@ -238,6 +239,6 @@ def served(
         def of_the_box() -> Pulse:
             return box[0].pulse if box else pulse()
 
-        with serving(site, store, vitals or of_the_box, metrics) as pages:
-            box.append(Served(pages, store, metrics, pulsing or pulse()))
+        with serving(lambda: site, store, vitals or of_the_box, metrics) as server:
+            box.append(Served(server, store, metrics, pulsing or pulse()))
             yield box[0]

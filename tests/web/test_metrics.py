@@ -40,6 +40,7 @@ def _read(web: Served) -> dict[str, float]:
 
 
 def _used(web: Served) -> Served:
+    web.store.note("store.erased", "the personal data of 3 orders was erased", now(), erased=3, left=False)
     web.metrics.called(_call())
     web.metrics.passed(_summary(listed=10, unchanged=6, changed=1, new=2, unreadable=1))
     return web

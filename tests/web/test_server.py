@@ -92,7 +92,8 @@ def test_after_a_stop_nobody_listens_and_no_thread_is_left() -> None:
     assert left == set()
 
 
-def test_a_request_that_hangs_keeps_nobody_from_stopping() -> None:
+def test_a_request_that_hangs_keeps_nobody_from_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.3)
     hang, begun = threading.Event(), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -168,8 +169,8 @@ def test_there_are_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> 
     with _served() as server, ExitStack() as lines:
         opened = [lines.enter_context(_connected(server)) for _ in range(40)]
         closed = 0
-        for line in opened:
-            line.settimeout(1.0)
+        for line in reversed(opened):  # the first ones are those that are let in
+            line.settimeout(5.0)
             try:
                 closed += line.recv(1) == b""
             except TimeoutError:

@@ -1,0 +1,142 @@
+"""The commands that keep the store: backup, restore, recheck, forget, reread."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
+
+from syncer.cli.acting import acting_store, bar, stopping
+from syncer.cli.naming import order_name
+from syncer.cli.opening import opened, store_url
+from syncer.cli.printing import print_json
+from syncer.config import Config
+from syncer.store import Store
+from syncer.telemetry import log
+from syncer.wiring import engine_of
+
+PATIENCE = 15.0  # seconds that `forget` waits for those who read what it has erased
+
+
+def backup(arguments: argparse.Namespace) -> int:
+    """A copy of the store, whoever works with it meanwhile."""
+    config, _ = opened(arguments)
+    began = time.monotonic()
+    with _undone_at_the_end(), Store.open(store_url(config), exclusive=False) as store, bar() as progress:
+        made = store.copy_to(
+            arguments.file.absolute(),
+            datetime.now(UTC),
+            force=arguments.force,
+            say=lambda done, total: progress.say("copying", done, total),
+        )
+    seconds = time.monotonic() - began
+    if arguments.json:
+        print_json({"file": str(made.file), "bytes": made.size, "seconds": round(seconds, 3)})
+    else:
+        print(f"{made.file}: {made.size / 1e6:.1f} MB, checked; to bring it back: syncer restore {made.file}")
+    return 0
+
+
+def restore(arguments: argparse.Namespace) -> int:
+    """Puts a copy in the store's place, and moves what was there aside."""
+    config, _ = opened(arguments)
+    with _undone_at_the_end(), bar() as progress:
+        moved = Store.bring_back(
+            store_url(config), arguments.file, datetime.now(UTC), lambda done, all_: progress.say("copying", done, all_)
+        )
+    print(f"{arguments.file} is the store now; what is open in it is looked up before anything is done about it")
+    for file in moved:
+        print(f"what was there before: {file}")
+    return 0
+
+
+def recheck(arguments: argparse.Namespace) -> int:
+    """After a database was brought back by other means."""
+    config, _ = opened(arguments)
+    with Store.open(store_url(config)) as store:
+        marked = store.recheck(datetime.now(UTC))
+    print(f"{marked} open orders are looked up before anything is done about them")
+    return 0
+
+
+def forget(arguments: argparse.Namespace) -> int:
+    """Erases personal data: of all orders that ended long enough ago, or of some that have ended."""
+    config, _ = opened(arguments)
+    with Store.open(store_url(config), exclusive=False) as store:
+        names = [order_name(store, text) for text in arguments.order]
+        if None in names or not _ended(store, [name for name in names if name is not None]):
+            return 2
+        now = datetime.now(UTC)
+        if names:
+            erased = store.erase_these([name for name in names if name is not None], now)
+        else:
+            erased = store.erase(now - config.privacy.erase_after, now)
+        clean = store.wipe(PATIENCE)
+    log().info("store.erased", orders=erased)
+    if arguments.json:
+        print_json({"erased": erased, "clean": clean})
+    else:
+        print(f"the personal data of {erased} orders was erased")
+    if not clean:
+        print(
+            "others read the database all the time, so that traces are left in its write-ahead log: try again when "
+            "no backup or other reading command is under way",
+            file=sys.stderr,
+        )
+    return 0 if clean else 1
+
+
+def _ended(store: Store, names: list[str]) -> bool:
+    """Whether all have ended; of those that haven't, it says so."""
+    ended = True
+    for name in names:
+        found = store.load(name)
+        if found is not None and found[0].ended_at is None:
+            print(f"{name} is {found[0].state}: end it first, with `syncer cancel {name}`, say", file=sys.stderr)
+            ended = False
+    return ended
+
+
+def reread(arguments: argparse.Namespace) -> int:
+    """Has orders or portals read again."""
+    config, redactor = opened(arguments)
+    store, ours = acting_store(config)
+    with store:
+        named = [(text, text if text in config.portals else order_name(store, text)) for text in arguments.what]
+        if any(name is None for _, name in named):
+            return 2
+        orders = [name for _, name in named if name is not None and name not in config.portals]
+        _have_read(store, config, [name for _, name in named if name is not None])
+        if ours and orders:
+            engine = engine_of(config, store, redactor)
+            with stopping(engine):
+                engine.work_on(orders)
+    then = "done" if ours and len(orders) == len(named) else "done by the running syncer, or in the next pass"
+    print(f"{', '.join(text for text, _ in named)}: to be read again, {then}")
+    return 0
+
+
+def _have_read(store: Store, config: Config, names: list[str]) -> None:
+    for name in names:
+        if name in config.portals:
+            store.reread(name)
+        else:
+            store.reread_order(name, datetime.now(UTC))
+
+
+@contextmanager
+def _undone_at_the_end() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does: what is half made is taken away."""
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

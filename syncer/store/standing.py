@@ -1,0 +1,132 @@
+"""How things stand, for people who look at the whole: what is oldest, what is parked and why, and who is at work.
+
+Reads only, and only what is open: it must stay quick however many orders have ended.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from syncer.orders import Park, State, Work
+from syncer.store import journal
+from syncer.store.journal import Happening
+from syncer.store.rows import LEASES, ORDERS
+
+EXAMPLES = 3  # orders named for each reason
+LOCKS = Path("/proc/locks")
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The order that has waited longest to come so far, and since when it is known."""
+
+    order: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """How many orders are parked for a reason, and the first few of them."""
+
+    park: Park
+    count: int
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Whether `syncer run` is at work, as far as can be told, and since when it is, or was, so."""
+
+    running: bool
+    since: datetime
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the overview has besides counts. `oldest` has `received`, `active` and `delivered`: what is waited for."""
+
+    oldest: dict[str, Oldest | None]
+    reasons: tuple[Reason, ...]
+    service: Service | None
+    erased: Happening | None
+    copied: Happening | None
+
+
+def standing(tx: Connection, file: Path | None) -> Standing:
+    """How things stand. `file` is SQLite's."""
+    return Standing(
+        {name: _oldest(tx, where) for name, where in _AWAITED.items()},
+        _reasons(tx),
+        _service(tx, file),
+        journal.last(tx, journal.ERASED),
+        journal.last(tx, journal.COPIED),
+    )
+
+
+_SAYS = ORDERS.c.portal_status
+_AWAITED: dict[str, ColumnElement[bool]] = {
+    "received": or_(_SAYS.is_(None), _SAYS == State.NEW),
+    "active": or_(
+        _SAYS.is_(None),
+        _SAYS.in_([State.NEW, State.RECEIVED]),
+        and_(_SAYS == State.WAITING, ORDERS.c.work != Work.BEGUN),
+    ),
+    "delivered": ORDERS.c.id.is_not(None),
+}
+
+
+def _oldest(tx: Connection, where: ColumnElement[bool]) -> Oldest | None:
+    query = (
+        select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.created_at)
+        .where(ORDERS.c.ended_at.is_(None), where)
+        .order_by(ORDERS.c.created_at, ORDERS.c.id)
+        .limit(1)
+    )
+    row = tx.execute(query).first()
+    return None if row is None else Oldest(f"{row[0]}:{row[1]}", row[2])
+
+
+def _reasons(tx: Connection) -> tuple[Reason, ...]:
+    counts = tx.execute(
+        select(ORDERS.c.park, func.count()).where(ORDERS.c.park.is_not(None)).group_by(ORDERS.c.park)
+    ).all()
+    return tuple(Reason(Park(park), count, _some(tx, park)) for park, count in sorted(counts, key=lambda one: -one[1]))
+
+
+def _some(tx: Connection, park: str) -> tuple[str, ...]:
+    query = select(ORDERS.c.portal, ORDERS.c.external_id).where(ORDERS.c.park.is_not(None), ORDERS.c.park == park)
+    return tuple(f"{row[0]}:{row[1]}" for row in tx.execute(query.order_by(ORDERS.c.id).limit(EXAMPLES)))
+
+
+def _service(tx: Connection, file: Path | None) -> Service | None:
+    found = journal.last(tx, journal.STARTED, journal.STOPPED)
+    if found is None:
+        return None
+    host, pid = str(found.facts.get("host", "")), int(found.facts.get("pid", 0))
+    running = found.event == journal.STARTED and (_holds(file, pid) if file is not None else _leads(tx))
+    return Service(running, found.at, host, pid)
+
+
+def _leads(tx: Connection) -> bool:
+    """Whether some worker has the lease of polling, by the database's clock."""
+    return tx.execute(select(LEASES.c.name).where(LEASES.c.until >= func.now()).limit(1)).first() is not None
+
+
+def _holds(file: Path, pid: int) -> bool:
+    """Whether a process holds the store's lock: as the system lists its locks, since trying it would be in the way.
+
+    In a container of its own, a process has no number here; then whoever holds it counts.
+    """
+    with suppress(OSError):
+        lock = Path(f"{file}.lock").stat()
+        here = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+        fields = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
+        holders = {int(line[-4]) for line in fields if line[-3] == here and "->" not in line}
+        return pid in holders or bool(holders & {0, -1})
+    return False

@@ -1,0 +1,222 @@
+"""`syncer verify`: it tells every difference with the command that mends it, and writes nothing anywhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncer.orders import Park
+from syncer.simulators.host import Fault
+from syncer.simulators.on_api import Script
+from tests.ring.harness import DESK, PROGRAM, UNMAPPED, Ran, World
+from tests.ring.kinds import program
+from tests.store.filled import everything
+
+KEPT = Script(received_ticks=99)
+SLOW = Script(received_ticks=1)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with World(tmp_path, at=None, more=program(tmp_path)) as world:
+        yield world
+
+
+def verified(world: World, *words: str) -> tuple[int, dict[str, tuple[str, str, str]], Any]:
+    """The exit code, each difference by order and kind, and the whole."""
+    before, kept = len(world.writes()), everything(world.database)
+    ran = world.say("verify", "--json", *words)
+    assert len(world.writes()) == before
+    assert everything(world.database) == kept
+    found = {
+        f"{one['order']} {one['about']}": (one["ours"], one["theirs"], one["command"])
+        for one in ran.json["differences"]
+    }
+    return ran.code, found, ran.json
+
+
+def test_where_all_agree_it_says_so_and_ends_with_0(world: World) -> None:
+    for script, fields in ((None, {}), (KEPT, {}), (None, {"service": UNMAPPED}), (None, {"service": DESK})):
+        world.order(script, **fields)
+    for script in (Script(refuse=409, cause="Nej"), Script(end="DONE_FAILED", message="Nej")):
+        world.order(script)
+    world.order(service=PROGRAM)
+    world.order(status="delivered")
+    world.once()
+    code, found, whole = verified(world)
+    assert (code, found, whole["ok"], whole["unasked"]) == (0, {}, True, [])
+    assert (whole["orders"], whole["questions"]) == (8, 8 + 4 + 1)
+    assert "0 differences in 8 orders" in world.say("verify").out
+
+
+def test_a_status_that_somebody_else_changed_is_told_and_read_by_the_command_that_it_names(world: World) -> None:
+    number = world.order(KEPT)
+    world.once()
+    world.portal.change_status(number, "waiting")
+    code, found, _ = verified(world)
+    assert code == 1
+    assert found == {f"tg:{number} status": ("active", "waiting", f"syncer reread tg:{number}")}
+    assert world.say("reread", f"tg:{number}").code == 0
+    assert verified(world)[0] == 0
+
+
+def test_an_order_that_only_the_portal_has_is_told_and_comes_in_by_the_command_that_it_names(world: World) -> None:
+    world.order()
+    world.once()
+    number = world.order(date="2026-11-20 10:00:00", status="received")
+    code, found, _ = verified(world)
+    assert code == 1
+    assert found == {f"tg:{number} unknown": ("not known", "received", "syncer reread tg")}
+    world.once()
+    if number not in world.orders():
+        assert world.say("reread", "tg").code == 0
+        world.once()
+    assert verified(world)[:2] == (0, {})
+
+
+def test_an_order_that_the_portal_no_longer_shows_is_told(world: World) -> None:
+    number = world.order(KEPT)
+    world.once()
+    world.portal.hide(number)
+    world.portal.break_detail(number)
+    code, found, _ = verified(world)
+    assert code == 1
+    ours, theirs, command = found[f"tg:{number} unread"]
+    assert (ours, command) == ("active", f"syncer show tg:{number}")
+    assert theirs.startswith("can't be read: ")
+
+
+def test_what_the_network_has_done_since_is_told(world: World) -> None:
+    number = world.order(SLOW)
+    world.once()
+    world.network.tick()
+    code, found, _ = verified(world)
+    assert code == 1
+    assert found == {f"tg:{number} fulfilment": ("begun", "done (o-5001)", "syncer --once")}
+    world.once()
+    assert verified(world)[:2] == (0, {})
+
+
+def test_an_activation_that_is_not_known_here_is_told_and_found_by_the_command_that_it_names(world: World) -> None:
+    number = world.order(KEPT)
+    world.once()
+    with world.reading() as store:
+        copy = store.copy_to(world.folder / "copy.db", world.clock()).file
+    assert world.say("retry", f"tg:{number}").code == 0
+    late = world.order(KEPT, service=UNMAPPED)
+    world.once()
+    world.configure(network_lines="check_access = false")
+    route = f'[[routes]]\nportal = "tg"\nmatch = {{ service = "{UNMAPPED}" }}\nfulfilment = "nordnet"\n'
+    world.configure(more=program(world.folder) + route + 'service = "FIBER-250-250"\n')
+    with world.reading() as store:
+        copy = store.copy_to(world.folder / "copy2.db", world.clock()).file
+    assert world.say("retry", f"tg:{late}").code == 0
+    world.forget()
+    world.database.write_bytes(copy.read_bytes())
+    code, found, _ = verified(world)
+    assert code == 1
+    ours, theirs, command = found[f"tg:{late} fulfilment"]
+    assert (ours, theirs.partition(" (")[0], command) == ("not begun", "under way", "syncer recheck")
+    assert world.say("recheck").code == 0
+    assert world.say("retry", f"tg:{late}").code == 0
+    world.once()
+    assert verified(world)[:2] == (0, {})
+    assert len(world.network.activations()) == 2
+
+
+@pytest.mark.parametrize(("fault", "word"), [(Fault.RESET_AFTER, "done"), (Fault.RESET_BEFORE, "not-done")])
+def test_an_uncertain_call_is_looked_up_and_the_word_that_settles_it_is_named(
+    world: World, fault: Fault, word: str
+) -> None:
+    number = world.order(KEPT)
+    world.host.fault(fault, "nordnet", "orders.create", times=1)
+    world.host.fault(Fault.ERROR_BEFORE, "nordnet", "orders.list", times=None)
+    world.once()
+    world.host.clear_faults()
+    code, found, _ = verified(world)
+    assert code == 1
+    ours, theirs, command = found[f"tg:{number} uncertain"]
+    assert ours == "whether submit took effect is not known"
+    assert theirs == ("it took effect (o-5001)" if word == "done" else "it had no effect")
+    assert command == "syncer --once"
+    world.once()
+    assert verified(world)[:2] == (0, {})
+
+
+def test_a_command_s_uncertain_run_asks_for_a_persons_word(world: World) -> None:
+    world.configure(more=program(world.folder, "sys.exit(1)"))
+    number = world.order(service=PROGRAM)
+    world.once()
+    assert world.orders()[number].park is Park.UNCERTAIN
+    code, found, _ = verified(world)
+    assert code == 1
+    assert found[f"tg:{number} uncertain"][1:] == ("it can't tell", f"syncer resolve tg:{number} done, or not-done")
+
+
+def test_a_remote_that_is_down_is_told_with_its_cause_and_is_not_asked_without_end(world: World) -> None:
+    for _ in range(12):
+        world.order(KEPT)
+    world.once()
+    world.host.fault(Fault.REFUSE, "nordnet", times=None)
+    before = len(world.host.journal)
+    code, found, whole = verified(world)
+    assert (code, found, whole["ok"]) == (1, {}, False)
+    (unasked,) = whole["unasked"]
+    assert (unasked["remote"], unasked["questions"]) == ("nordnet", 12)
+    assert "connection" in unasked["cause"]
+    assert len(world.host.calls("nordnet")[before:]) < 12
+    told = world.say("verify")
+    assert "nordnet could not be asked 12 questions" in told.err
+
+
+def test_a_remote_s_wish_to_be_left_alone_is_kept(world: World) -> None:
+    world.order(KEPT)
+    world.once()
+    world.host.fault(Fault.TOO_MANY, "nordnet", times=None, retry_after=600)
+    world.network.tick()
+    world.once()
+    world.host.clear_faults()
+    asked = len(world.host.calls("nordnet"))
+    _, _, whole = verified(world)
+    assert len(world.host.calls("nordnet")) == asked
+    assert "left alone until" in whole["unasked"][0]["cause"]
+
+
+def test_wrong_credentials_are_tried_once(world: World) -> None:
+    for _ in range(5):
+        world.order(KEPT)
+    world.once()
+    (world.folder / "password.secret").write_text("another", encoding="utf-8")
+    asked = len(world.host.calls("nordnet"))
+    code, _, whole = verified(world)
+    assert code == 1
+    assert "credentials" in whole["unasked"][0]["cause"]
+    assert len(world.host.calls("nordnet")) - asked <= 4  # those under way at once
+
+
+def test_ended_orders_are_compared_as_far_back_as_is_asked_for(world: World) -> None:
+    number = world.order()
+    world.once()
+    world.portal.change_status(number, "cancelled")
+    code, found, whole = verified(world)
+    assert (code, whole["orders"]) == (1, 1)
+    assert found[f"tg:{number} status"][:2] == ("delivered", "cancelled")
+    assert verified(world, "--days", "0")[2]["orders"] == 0
+
+
+def test_while_the_service_runs_it_names_no_command_that_can_t_be_given(world: World) -> None:
+    number = world.order(SLOW)
+    world.once()
+    world.configure(level="info")
+    with world.start("run", "--config", str(world.config_file)) as service:
+        assert service.stdout is not None
+        while "portal.polled" not in service.stdout.readline():
+            assert service.poll() is None
+        world.network.tick()
+        ran = world.say("verify", "--json")
+        service.terminate()
+        service.communicate()
+    commands = {one["command"] for one in ran.json["differences"] if one["order"] == f"tg:{number}"}
+    assert commands <= {"nothing: the running service sees to it"}
+    assert isinstance(ran, Ran)
