@@ -6,6 +6,7 @@ so many requests a second are answered. What goes wrong is said in the log, and 
 
 import errno
 import logging
+import queue
 import socket
 import sys
 import threading
@@ -24,10 +25,11 @@ THREADS = 4
 MOST_CONNECTIONS = 64
 MOST_WAITING = 32  # requests that wait for a thread
 RATE = 25.0  # requests a second that are answered; the rest wait
-PATIENCE = 5  # seconds that a connection may say nothing
+PATIENCE = 2  # seconds that a connection may say nothing
 DEADLINE = 10.0  # seconds for a whole request, and its answer
 LARGEST_HEAD, LARGEST_BODY = 16_384, 65_536  # bytes
 LOOK_EVERY = 0.2  # seconds
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class WebError(SyncerError):
@@ -213,6 +215,16 @@ class _Http(wsgi.Server):
         self._connections.close()  # type: ignore[has-type] # its stubs leave it out
         self._connections = _Doorkeeper(self)
         self.reaper.start()
+
+    def process_conn(self, conn: Any) -> None:
+        """Hands a request to a thread; where too many wait already, it is sent away at once, and nothing kept of it."""
+        try:
+            self.requests.put(conn)
+        except queue.Full:
+            with suppress(OSError):
+                conn.socket.settimeout(0)
+                conn.socket.send(BUSY)
+            conn.close()
 
     def stop(self) -> None:
         super().stop()

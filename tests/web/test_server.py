@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,26 @@ def test_there_are_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> 
             if closed >= 30:
                 break
         assert closed >= 30
+
+
+def test_a_flood_is_sent_away_and_leaves_nothing_behind() -> None:
+    """Half-said requests take every thread and every place to wait; then there come many more."""
+    with _served() as server:
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        with ExitStack() as lines:
+            for _ in range(serving.THREADS + serving.MOST_WAITING):
+                lines.enter_context(_connected(server)).sendall(b"GET / HT")
+            sent_away = 0
+            for _ in range(200):
+                with _connected(server) as line, suppress(ConnectionError):
+                    line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                    sent_away += line.recv(12) != b"HTTP/1.1 200"
+            assert sent_away > 100
+        until = time.monotonic() + PATIENCE
+        while (left := len(list(Path("/proc/self/fd").iterdir()))) > files and time.monotonic() < until:
+            time.sleep(0.05)
+        assert left <= files
+        assert ask(server.url).text == "hello"
 
 
 def test_more_requests_than_are_answered_in_a_second_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
