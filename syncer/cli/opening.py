@@ -32,11 +32,16 @@ def opened(arguments: argparse.Namespace, stream: TextIO | None = None) -> tuple
     config = load(config_path(arguments))
     stream = stream or sys.stderr
     redactor = Redactor(config.secrets())
-    level = "debug" if arguments.debug else config.log.level
-    if stream is sys.stderr and stream.isatty() and level == "info":
-        level = "warning"
-    configure(level, config.log.format, aside(stream), redactor)
+    wanted = level(arguments, config)
+    if stream is sys.stderr and stream.isatty() and wanted == "info":
+        wanted = "warning"
+    configure(wanted, config.log.format, aside(stream), redactor)
     return config, redactor
+
+
+def level(arguments: argparse.Namespace, config: Config) -> str:
+    """How much is logged."""
+    return "debug" if arguments.debug else config.log.level
 
 
 def store_url(config: Config) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from syncer.cli.acting import warn
-from syncer.cli.opening import config_path, opened, store_url
+from syncer.cli.opening import config_path, level, opened, store_url
 from syncer.cli.streams import aside, let_go
 from syncer.config import Config, load
 from syncer.engine import Summary
@@ -106,7 +106,7 @@ class _Configured:
             return None
         self.redactor = Redactor([*self.config.secrets(), *config.secrets()])  # the old ones may still come back in
         self.config, self.shown = config, None
-        configure(config.log.level, config.log.format, aside(sys.stdout), self.redactor)
+        configure(level(self.arguments, config), config.log.format, aside(sys.stdout), self.redactor)
         for warning in config.warnings:
             log().warning("config.odd", text=str(warning))
         return self.work()
