@@ -108,10 +108,14 @@ class Watched(World):
 
     def _run(self, order: bytes) -> tuple[int | None, str]:
         key = json.loads(order)["key"]
-        if key in self._booked():
+        if key in self._booked() and not self._made_new(key.split(".")[1]):
             self.complaints.append(f"the command was run again for {key}, which it had done")
         self._activates(key)
         return super()._run(order)
+
+    def _made_new(self, number: str) -> bool:
+        """Whether somebody set an order back to new while we had forgotten it: nobody could know that it was done."""
+        return self.forgetful and "new" in self.tales[number].changed
 
     def _booked(self) -> set[str]:
         return {json.loads(entry.body)["reference"] for entry in self.outside.effects("courier")}
