@@ -963,6 +963,16 @@ class Found:
     reached: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def rules(self) -> list[str]:
+        """What may happen."""
+        return [name for name in dir(Oblivion) if hasattr(getattr(Oblivion, name), "hypothesis_stateful_rule")]
+
+    @property
+    def steps(self) -> int:
+        """How often anything happened."""
+        return sum(self.reached[name] for name in self.rules)
+
     def add(self, other: "Found") -> None:
         self.examples += other.examples
         self.seconds += other.seconds
@@ -999,11 +1009,8 @@ def prove(examples: int = 2000, seed: int = 1, processes: int = 2, length: int =
             print("".join(f"\n{failure}\n" for failure in found.failures), end="")
             print(f"\r{total.examples} examples, {len(total.failures)} failures", end="", flush=True)
     print()
-    names = [name for name in dir(Oblivion) if hasattr(getattr(Oblivion, name), "hypothesis_stateful_rule")]
-    print(
-        f"{total.examples} examples, {sum(total.reached[name] for name in names)} steps, {total.seconds:.0f} s of CPU"
-    )
-    for name in sorted({*names, *total.reached}):
+    print(f"{total.examples} examples, {total.steps} steps, {total.seconds:.0f} s of CPU")
+    for name in sorted({*total.rules, *total.reached}):
         print(f"{total.reached[name]:8d} {name.replace('_', ' ')}" + ("" if total.reached[name] else "  NEVER REACHED"))
     return total
 
