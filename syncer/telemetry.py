@@ -8,12 +8,14 @@ import json
 import logging
 import re
 import threading
+import traceback
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from html.entities import codepoint2name
+from pathlib import Path
 from typing import Any, Self, TextIO
 
 import structlog
@@ -262,3 +264,21 @@ def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None
 def log() -> Any:
     """The logger. Events are dotted and stable; keys are `order`, `remote`, `intent`, `seconds` where they apply."""
     return structlog.get_logger()
+
+
+# --- what may be said of a bug: its kind and its place, and never its message, which may hold people ------------
+
+
+def story(bug: BaseException | None) -> str:
+    """The traceback without messages, of what led to it too."""
+    parts: list[str] = []
+    while bug is not None:
+        parts.append("".join(traceback.format_tb(bug.__traceback__)) + type(bug).__name__)
+        bug = bug.__cause__ or (None if bug.__suppress_context__ else bug.__context__)
+    return "\n\n".join(reversed(parts))
+
+
+def place(bug: BaseException) -> str:
+    """Its kind, and where it came to light, in a few words."""
+    frames = traceback.extract_tb(bug.__traceback__)
+    return type(bug).__name__ + (f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "")

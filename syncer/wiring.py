@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from syncer import config as conf
 from syncer.engine import Engine, Follower, Health, Parties, Progress, Rehearsal, Room, Sink, Source
@@ -19,6 +20,7 @@ from syncer.remotes.on_api import OnApi
 from syncer.remotes.xsp import Xsp
 from syncer.store import Store
 from syncer.telemetry import Redactor, log
+from syncer.web import Site
 
 Clock = Callable[[], datetime]
 Wire = Callable[..., Http]
@@ -32,11 +34,12 @@ def utc() -> datetime:
 
 
 class Counter:
-    """Counts calls over all threads, and logs each at debug."""
+    """Counts calls over all threads, logs each at debug, and passes it on to `called`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.calls = 0
+        self.called: Callable[[CallFact], None] | None = None
 
     def __call__(self, fact: CallFact) -> None:
         with self._lock:
@@ -52,6 +55,8 @@ class Counter:
             sent=fact.sent,
             size=fact.size,
         )
+        if self.called is not None:
+            self.called(fact)
 
 
 @dataclass(slots=True)
@@ -180,6 +185,23 @@ def _terms(fulfilment: conf.Fulfilment) -> Terms:
     return Terms(deadline=fulfilment.deadline, followed=False)
 
 
+def site_of(config: conf.Config) -> Site:
+    """What the pages say of the configuration; only where there are to be any."""
+    from importlib.metadata import version  # 20 ms, that a pass has no use for
+
+    assert config.web is not None
+    return Site(
+        host=config.web.host,
+        port=config.web.port,
+        zone=config.timezone,
+        rules=rules_of(config),
+        portals={name: portal.poll_every for name, portal in config.portals.items()},
+        fulfilments=tuple(config.fulfilments),
+        public_host=urlsplit(config.web.public_url or "").hostname,
+        version=version("syncer"),
+    )
+
+
 def engine_of(
     config: conf.Config,
     store: Store,
@@ -190,12 +212,15 @@ def engine_of(
     rehearse: Callable[[Order, Intent], None] | None = None,
     wire: Wire = Http,
     workers: int | None = None,
+    called: Callable[[CallFact], None] | None = None,
 ) -> Engine:
     """The engine over every configured remote. With `rehearse`, no call that writes is made: it is told of each.
 
     `workers` is how many orders are worked on at once; as many as the remotes take together where it isn't given.
+    `called` is told of each call.
     """
     remotes = remotes_of(config, redactor, now, read_only=rehearse is not None, wire=wire)
+    remotes.counter.called = called
     sinks = dict(remotes.sinks)
     if rehearse is not None:
         sinks = {name: Rehearsal(sink, rehearse) for name, sink in sinks.items()}

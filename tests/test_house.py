@@ -15,6 +15,7 @@ TABLE = {
     "errors": set(),
     "simulators": set(),
     "orders": set(),
+    "pulse": set(),
     "config": {"errors"},
     "telemetry": {"errors"},
     "remotes": {"errors"},
@@ -22,9 +23,22 @@ TABLE = {
     "portals": {"errors", "orders", "remotes"},
     "fulfilment": {"errors", "orders", "remotes"},
     "engine": {"errors", "orders", "store", "telemetry"},
-    "wiring": {"errors", "orders", "config", "telemetry", "remotes", "store", "portals", "fulfilment", "engine"},
-    "service": {"engine", "telemetry"},
-    "cli": {"errors", "orders", "config", "telemetry", "store", "engine", "wiring", "service"},
+    "web": {"errors", "orders", "store", "telemetry"},
+    "wiring": {
+        "errors",
+        "orders",
+        "config",
+        "telemetry",
+        "remotes",
+        "store",
+        "portals",
+        "fulfilment",
+        "engine",
+        "pulse",
+        "web",
+    },
+    "service": {"engine", "telemetry", "pulse"},
+    "cli": {"errors", "orders", "config", "telemetry", "store", "engine", "wiring", "service", "pulse", "web"},
 }
 LIBRARIES = {
     "sqlmodel": "store",
@@ -34,6 +48,9 @@ LIBRARIES = {
     "requests": "remotes.http",
     "urllib3": "remotes.http",
     "defusedxml": "remotes.xml",
+    "flask": "web",
+    "cheroot": "web",
+    "prometheus_client": "web",
 }
 
 

@@ -13,7 +13,6 @@ from structlog.contextvars import bound_contextvars
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import console, print_json, table
-from syncer.cli.reading import help_for
 from syncer.config import Config
 from syncer.engine import Engine, Progress, Summary
 from syncer.orders import (
@@ -32,6 +31,7 @@ from syncer.orders import (
     Retried,
     Told,
     Withdrawn,
+    help_for,
 )
 from syncer.store import Settled, Store, StoreBusy
 from syncer.telemetry import Redactor

@@ -10,7 +10,7 @@ from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, reading_store
 from syncer.cli.printing import console, iso, print_json, state, table, when
 from syncer.config import Config
-from syncer.orders import Act, Intent, Next, Order, Park, plan
+from syncer.orders import Act, Intent, Next, Order, help_for, upcoming
 from syncer.store import Explained
 
 # --- orders ---------------------------------------------------------------------------------------------------
@@ -80,30 +80,10 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def next_of(config: Config, order: Order, intent: Intent | None) -> Next:
-    """What happens next: the plan, at the time that is stored for it."""
+    """What happens next, by the configured rules."""
     from syncer.wiring import rules_of  # with every remote's client, which the other reading commands do without
 
-    now = datetime.now(UTC)
-    step = plan(order, intent, now, rules_of(config))
-    at = order.wake_at if order.wake_at is not None and order.wake_at > now else None
-    return Next(step.act, step.why, at if step.act is not Act.PERSON else step.at)
-
-
-def help_for(order: Order) -> str:
-    """The command that helps with a parked order."""
-    match order.park:
-        case None:
-            return f"syncer deliver {order.name}, or syncer cancel {order.name}"
-        case Park.UNCERTAIN:
-            return f"syncer resolve {order.name} done, or not-done"
-        case Park.CANCEL | Park.TAKEOVER:
-            return f"syncer retry, deliver or cancel {order.name}"
-        case Park.HELD:
-            return f"it goes on when the portal is changed, or with syncer retry {order.name}; or deliver, or cancel"
-        case Park.ROUTE:
-            return f"add a route, then syncer retry {order.name}; or syncer deliver, or cancel"
-        case _:
-            return f"syncer retry {order.name}; or syncer deliver, or cancel"
+    return upcoming(order, intent, datetime.now(UTC), rules_of(config))
 
 
 def _next_json(config: Config, found: Explained) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,11 +13,14 @@ from syncer.cli.acting import warn
 from syncer.cli.opening import config_path, level, opened, store_url
 from syncer.cli.streams import aside, let_go
 from syncer.config import Config, load
+from syncer.engine import Summary
 from syncer.errors import ConfigError, Problem
+from syncer.pulse import LATE, Heart
 from syncer.service import Flags, Systemd, Work, heeding, serve
 from syncer.store import Store, StoreError
 from syncer.telemetry import Redactor, configure, log
-from syncer.wiring import engine_of, utc
+from syncer.web import Called, Site
+from syncer.wiring import engine_of, site_of, utc
 
 MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
 
@@ -30,9 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     with heeding(flags):
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
         with Store.open(store_url(config)) as store:
-            again = _Again(arguments, store, config, redactor)
-            with _noted(store):
-                serve(again.work(), flags=flags, reread=again.reread, systemd=systemd)
+            service = _Configured(arguments, store, config, redactor)
+            with _pages(service) as passed, _noted(store):
+                serve(service.work(), flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
 
@@ -48,23 +51,48 @@ def _noted(store: Store) -> Iterator[None]:
         store.note("service.stopped", f"on {facts['host']}", utc(), **facts)
 
 
+@contextmanager
+def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
+    """Health, metrics and the status page, where they are configured; to be told of each pass."""
+    heart = Heart(LATE + 2 * _longest_call(service.config))
+    if service.config.web is None:
+        yield lambda summary: heart.beat(summary.seconds, summary.polled)
+        return
+    from syncer.web import counting, serving  # Flask takes a while
+
+    metrics = counting()
+    service.called = metrics.called
+
+    def passed(summary: Summary) -> None:
+        heart.beat(summary.seconds, summary.polled)
+        metrics.passed(summary)
+
+    with serving(service.site, service.store, heart.pulse, metrics):
+        yield passed
+
+
 @dataclass(slots=True)
-class _Again:
+class _Configured:
     """What the configuration says, and says when it is read again. The store stays, and whatever else can't change."""
 
     arguments: argparse.Namespace
     store: Store
     config: Config
     redactor: Redactor
+    called: Callable[[Called], None] | None = None
+    shown: Site | None = None
+
+    def site(self) -> Site:
+        """What the pages say of the configuration."""
+        shown = self.shown or site_of(self.config)  # the configuration may be read again meanwhile, by another thread
+        self.shown = shown
+        return shown
 
     def work(self) -> Work:
         """As the configuration stands."""
         every = {name: portal.poll_every for name, portal in self.config.portals.items()}
-        longest = max(
-            (getattr(one, "timeout", timedelta()) for one in self.config.remotes.values()), default=timedelta()
-        )
-        engine = engine_of(self.config, self.store, self.redactor)
-        return Work(engine, every, self.config.privacy.erase_after, longest)
+        engine = engine_of(self.config, self.store, self.redactor, called=self.called)
+        return Work(engine, every, self.config.privacy.erase_after, _longest_call(self.config))
 
     def reread(self) -> Work | None:
         """As the file says now; None, with every problem in the log, where it is wrong or needs a restart."""
@@ -77,11 +105,16 @@ class _Again:
             log().error("config.rejected", problems=[self.redactor.scrub(str(problem)) for problem in problems])
             return None
         self.redactor = Redactor([*self.config.secrets(), *config.secrets()])  # the old ones may still come back in
-        self.config = config
+        self.config, self.shown = config, None
         configure(level(self.arguments, config), config.log.format, aside(sys.stdout), self.redactor)
         for warning in config.warnings:
             log().warning("config.odd", text=str(warning))
         return self.work()
+
+
+def _longest_call(config: Config) -> timedelta:
+    """How long one call may take, of whichever remote."""
+    return max((getattr(one, "timeout", timedelta()) for one in config.remotes.values()), default=timedelta())
 
 
 def _fixed(before: Config, after: Config) -> Iterator[Problem]:

@@ -10,9 +10,9 @@ from rich.markup import escape
 from syncer.cli.acting import bar
 from syncer.cli.opening import opened, reading_store
 from syncer.cli.printing import console, print_json, table
-from syncer.cli.reading import help_for
 from syncer.engine import Difference, Verdict
 from syncer.engine import verify as compare
+from syncer.orders import help_for
 from syncer.wiring import parties_of, utc
 
 ONCE, RUNNING = "syncer --once", "nothing: the running service sees to it"

@@ -1,27 +1,12 @@
 """What may be said of a bug: its kind and its place. Never its message, which may hold people."""
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from syncer.errors import SyncerError
-from syncer.telemetry import log
+from syncer.telemetry import log, place, story
 
-
-def story(bug: BaseException | None) -> str:
-    """The traceback without messages, of what led to it too."""
-    parts: list[str] = []
-    while bug is not None:
-        parts.append("".join(traceback.format_tb(bug.__traceback__)) + type(bug).__name__)
-        bug = bug.__cause__ or (None if bug.__suppress_context__ else bug.__context__)
-    return "\n\n".join(reversed(parts))
-
-
-def place(bug: BaseException) -> str:
-    """Its kind, and where it came to light, in a few words."""
-    frames = traceback.extract_tb(bug.__traceback__)
-    return type(bug).__name__ + (f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "")
+__all__ = ["place", "story", "troubles_told"]
 
 
 @contextmanager

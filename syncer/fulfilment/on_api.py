@@ -32,6 +32,7 @@ from syncer.orders import (
 from syncer.remotes.on_api import ID, TEXT_LIMIT, NetworkOrder, OnApi, Subscription
 
 ACCESS_FIELDS = ("customer.socket", "order.socket", "order.accessId", "head.socket", "data.socket", "data.accessId")
+MOST_WITHDRAWALS = 3  # of one order whose withdrawal the network answers with nothing clear
 UNDER_WAY = {state: OurWord(state) for state in ("RECEIVED", "IN_PROGRESS")}
 DONE, SUBSCRIBED = OurWord("DONE_SUCCESS"), OurWord("subscription")
 
@@ -126,7 +127,7 @@ class OnApiFulfilment:
     def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
         """Whether the network has our order: by access, service and reference, in its orders and our subscriptions."""
         if intent.kind is Kind.CANCEL:
-            return self._find_cancelled(order)
+            return self._find_cancelled(intent, order)
         try:
             access = self._access(intent, order)
         except Rejected:
@@ -193,9 +194,15 @@ class OnApiFulfilment:
             return WithdrawRefused(refusal.cause) if after and after.state == "RECEIVED" else _withdrawn(after)
         return Withdrawn()
 
-    def _find_cancelled(self, order: Order) -> Found | Absent:
+    def _find_cancelled(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
         at = self._known(order)
-        return Absent() if at is not None and at.state == "RECEIVED" else Found(_withdrawn(at))
+        if at is None or at.state != "RECEIVED":
+            return Found(_withdrawn(at))
+        if intent.attempts < MOST_WITHDRAWALS:
+            return Absent()
+        return CannotTell(
+            f"it was told so {intent.attempts} times and shows it still; look in {self.name} for {at.ref}"
+        )
 
     def _known(self, order: Order) -> NetworkOrder | None:
         if order.fulfilment_ref is None:

@@ -4,6 +4,7 @@ Imports nothing of ours and does nothing: no I/O, no clock, no logging. Everythi
 from values to values.
 """
 
-from syncer.orders.decide import *  # noqa: F403 - each names its public words itself
+from syncer.orders.cure import *  # noqa: F403 - each names its public words itself
+from syncer.orders.decide import *  # noqa: F403
 from syncer.orders.plan import *  # noqa: F403
 from syncer.orders.values import *  # noqa: F403

@@ -523,10 +523,11 @@ def _by_hand(order: Order, state: State) -> Order:
     What the portal can't be told, for want of an id, is as if it had been.
     """
     state = State(order.portal_status) if order.portal_status in FINAL else state
+    doubtful = order.park is Park.UNREADABLE and order.portal_status in FINAL  # it was listed as something else since
     order = _unpark(order).but(state=state, message=None, hold_until=None)
     if order.nameless:
         return order.but(portal_status=state, look_due=False)
-    return order.but(look_due=order.look_due or order.portal_status not in set(State))
+    return order.but(look_due=order.look_due or doubtful or order.portal_status not in set(State))
 
 
 # --- the table ------------------------------------------------------------------------------------------------

@@ -244,6 +244,7 @@ class OnApi:
 
         Raises:
             Rejected: it is too late, or the order is not known. A 403 may mean that too (section 11).
+            Uncertain: the answer is empty and no 204, which is what a withdrawal is answered with.
         """
         operation = "orders.cancel"
         try:
@@ -253,8 +254,11 @@ class OnApi:
                 raise
             raise Rejected(self._http.remote, operation, denied.cause) from None
         self._refuse(operation, answer, safe=False)
-        if answer.status != 204 and answer.body.strip():  # a page is no word of the network's
-            self._read(operation, answer, safe=False)
+        if answer.status == 204:
+            return
+        if not answer.body.strip():
+            raise Uncertain(self._http.remote, operation, f"HTTP {answer.status} with nothing in it")
+        self._read(operation, answer, safe=False)  # a page is no word of the network's
 
     def events(self, since: str | None) -> list[tuple[str, NetworkOrder]]:
         """What happened to our orders since an event: (event, order as far as it is told), oldest first. Safe.

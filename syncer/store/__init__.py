@@ -6,6 +6,7 @@ Rows never leave: callers give and get the values of `orders`. No call to a remo
 from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
+from syncer.store.figures import STEPS, Figures
 from syncer.store.journal import Happening
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
@@ -13,10 +14,12 @@ from syncer.store.standing import Oldest, Reason, Service, Standing
 from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
+    "STEPS",
     "Applied",
     "Copy",
     "Entry",
     "Explained",
+    "Figures",
     "Happening",
     "InHand",
     "Oldest",

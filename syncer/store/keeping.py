@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
-from syncer.store import backup, journal
+from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
 from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
@@ -48,7 +48,7 @@ class Keeping(Reading):
 
     def erase_these(self, names: Collection[str], now: datetime) -> int:
         """Erases the personal data of some orders that have ended, however short a time ago; returns of how many."""
-        these = or_(*map(_is, names))
+        these = or_(*(and_(*queries.is_called(name)) for name in names))
         return self._erase((these, ORDERS.c.ended_at.is_not(None), ORDERS.c.erased_at.is_(None)), now)
 
     def _erase(self, which: tuple[ColumnElement[bool], ...], now: datetime) -> int:
@@ -196,12 +196,7 @@ class Keeping(Reading):
         """Has an order read at its portal, though nothing says that it has changed there."""
         due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal, "rev": ORDERS.c.rev + 1}
         with self._write() as tx:
-            tx.execute(update(ORDERS).where(_is(name)).values(due))
-
-
-def _is(name: str) -> ColumnElement[bool]:
-    portal, _, external_id = name.partition(":")
-    return and_(ORDERS.c.portal == portal, ORDERS.c.external_id == external_id)
+            tx.execute(update(ORDERS).where(*queries.is_called(name)).values(due))
 
 
 def disbelieve(tx: Connection, now: datetime) -> int:

@@ -35,6 +35,12 @@ def is_named() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return ORDERS.c.portal == bindparam("b_portal"), ORDERS.c.external_id == bindparam("b_external_id")
 
 
+def is_called(order: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That an order is this one, for a query that is built for it alone."""
+    portal, _, external_id = order.partition(":")
+    return ORDERS.c.portal == portal, ORDERS.c.external_id == external_id
+
+
 def name(order: str) -> dict[str, str]:
     """The parameters of `named`."""
     portal, _, external_id = order.partition(":")

@@ -22,6 +22,7 @@ from syncer.store.rows import (
     PASSES,
     RAW,
     REMOTES,
+    TALLIES,
     InHand,
     held,
     held_of,
@@ -208,7 +209,7 @@ class Reading:
             .order_by(HISTORY.c.id)
         )
         if order is not None:
-            query = query.where(*queries.is_named()).params(queries.name(order))
+            query = query.where(*queries.is_called(order))
         if since is not None:
             query = query.where(HISTORY.c.at >= since)
         if failures:
@@ -226,7 +227,7 @@ class Reading:
     def overview(self) -> Overview:
         """The store at a glance."""
         with self._read() as tx:
-            states = tx.execute(select(ORDERS.c.state, func.count()).group_by(ORDERS.c.state)).all()
+            states = self._states(tx)
             parked = tx.execute(select(func.count()).where(ORDERS.c.park.is_not(None))).scalar_one()
             uncertain = tx.execute(
                 select(func.count())
@@ -241,7 +242,7 @@ class Reading:
         return Overview(
             {row["source"]: Cursor(row["position"], row["reread_on"], row["last_poll_at"]) for row in cursors},
             self.remotes(),
-            {str(row[0]): int(row[1]) for row in states},
+            states,
             parked,
             uncertain,
             last,
@@ -285,6 +286,11 @@ class Reading:
                 query = select(ORDERS.c.external_id).where(ORDERS.c.portal == portal, ORDERS.c.external_id.in_(some))
                 known.update(tx.execute(query).scalars())
         return known
+
+    def _states(self, tx: Connection) -> dict[str, int]:
+        """How many orders are in each state that any is in."""
+        counted = select(TALLIES.c.state, func.sum(TALLIES.c.n)).group_by(TALLIES.c.state).order_by(TALLIES.c.state)
+        return {state: int(count) for state, count in tx.execute(counted) if count}
 
     def parked_names(self) -> list[str]:
         """The orders that a person is asked to look at."""

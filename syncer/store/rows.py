@@ -19,6 +19,7 @@ from syncer.store.tables import (
     PassRow,
     RawRow,
     RemoteRow,
+    TallyRow,
 )
 
 
@@ -38,6 +39,7 @@ REMOTES = table(RemoteRow)
 PASSES = table(PassRow)
 LEASES = table(LeaseRow)
 JOURNAL = table(JournalRow)
+TALLIES = table(TallyRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")

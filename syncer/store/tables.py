@@ -267,3 +267,16 @@ class JournalRow(SQLModel, table=True):
     event: str
     text: str = Field(sa_type=Plain)
     facts: dict[str, Any] = Field(sa_type=JSON)
+
+
+class TallyRow(SQLModel, table=True):
+    """How many orders are in each state, in parts: the sum over a state's slots. The database's triggers keep it.
+
+    SQLite has one slot; PostgreSQL one for each of its processes, so that none waits for another's count.
+    """
+
+    __tablename__ = "tallies"
+
+    state: str = Field(primary_key=True)
+    slot: int = Field(default=0, primary_key=True)
+    n: int = Field(sa_column=Column(ID, nullable=False))

@@ -16,6 +16,7 @@ from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Obs
 from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
+from syncer.store.figures import Counting
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
 from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held_of
@@ -49,8 +50,8 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping):
-    """One database. Reading verbs are in `Reading`, and those that keep the store itself in `Keeping`."""
+class Store(Keeping, Counting):
+    """One database. Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`."""
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)

@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -384,6 +384,16 @@ def test_what_took_effect_is_never_absent_and_what_did_not_is_never_found(
         if script is FAILS and not (options["finished_listed"] or events):
             continue  # it has left no trace anywhere
         assert not isinstance(bench.find(), Absent), options
+
+
+def test_a_withdrawal_that_the_network_never_heeds_is_a_person_s_after_the_third(benches: Any) -> None:
+    bench = benches("2.4", WAITS)
+    bench.perform()
+    order = ORDER.but(fulfilment_ref="o-5001")
+    for attempts, kind in ((1, Absent), (2, Absent), (3, CannotTell)):
+        assert isinstance(bench.find(replace(CANCEL, attempts=attempts), order), kind)
+    bench.perform(CANCEL, order)
+    assert bench.find(replace(CANCEL, attempts=3), order) == Found(Withdrawn())
 
 
 def test_where_a_failed_order_can_be_gone_without_a_trace_absence_is_not_believed(benches: Any) -> None:

@@ -226,7 +226,7 @@ def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")
         for number, then, now in _differing(plain.outcome, play.outcome)
-        if number != hit
+        if number != hit and not (number in play.place.asked and as_a_person_said(then, now))
     ]
     if full(play) != plain.full:
         _one_more(play, *REST)
@@ -274,6 +274,7 @@ def _unsaid(then: Any, now: Any) -> bool:
 TRUE_REASONS = {
     Park.REFUSED: ("HTTP 400",),
     Park.PORTAL: ("HTTP 400",),
+    Park.CANCEL: ("HTTP 400",),
     Park.UNREADABLE: ("unreadable",),
 }
 

@@ -446,6 +446,11 @@ def test_a_cancel_that_comes_too_late_is_refused_whatever_the_code(status: int) 
         canned_client(server, discovery=False).cancel("o-1")
 
 
+def test_a_cancel_that_is_answered_with_nothing_and_no_204_is_uncertain() -> None:
+    with serving(lambda _asked: Canned(b"", status=200)) as server, pytest.raises(Uncertain):
+        canned_client(server, discovery=False).cancel("o-1")
+
+
 def test_a_cancel_with_wrong_credentials_is_access_denied(bench: Bench) -> None:
     with pytest.raises(AccessDenied):
         bench.client(discovery=False, password="fel").cancel("o-1")

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from syncer.orders import Park
 from syncer.simulators.host import Fault
 from tests.ring.harness import World
 
@@ -36,3 +39,23 @@ def test_an_order_that_was_reopened_at_the_portal_can_be_delivered_by_hand(tmp_p
         assert world.say("deliver", f"tg:{number}").code == 0
         assert world.portal.status(number) == "delivered"
         assert world.orders()[number].parked is None
+
+
+@pytest.mark.parametrize("word", ["deliver", "cancel"])
+def test_an_ended_order_that_changed_and_can_not_be_read_is_read_before_a_person_s_word_ends_it(
+    tmp_path: Path, word: str
+) -> None:
+    with World(tmp_path) as world:
+        number = world.order(status="delivered")
+        world.once()
+        world.portal.change_status(number, "active")
+        world.portal.break_detail(number)
+        world.once()
+        assert world.orders()[number].park is Park.UNREADABLE
+        assert world.say(word, f"tg:{number}").code == 0
+        world.portal.break_detail(number, "whole")
+        world.clock.go_on(minutes=20)
+        world.once()
+        order = world.orders()[number]
+        assert world.portal.status(number) == order.portal_status
+        assert order.park is not None or order.state == order.portal_status

@@ -1,0 +1,49 @@
+"""Health, metrics and the status page of `syncer run`, over HTTP and for reading only.
+
+Imports the store's reading verbs, the orders' values and telemetry; Flask, cheroot and prometheus-client are imported
+in here alone, and only once a server is wanted. Never in here: a call to a remote, a write to the store, a secret, an
+order's details. What goes wrong in here stops no pass.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from syncer.web.site import Called, Passed, Site, Vitals
+
+if TYPE_CHECKING:
+    from syncer.store import Store
+    from syncer.web.metrics import Metrics
+    from syncer.web.server import Server
+
+__all__ = ["Called", "Passed", "Site", "Vitals", "counting", "serving"]
+
+
+def counting() -> "Metrics":
+    """The counters of this process, to be told of calls and passes."""
+    from syncer.web.metrics import Metrics
+
+    return Metrics()
+
+
+@contextmanager
+def serving(
+    site: Callable[[], Site], store: "Store", vitals: Callable[[], Vitals], metrics: "Metrics"
+) -> Iterator["Server"]:
+    """The pages, served in threads of their own; `site` says what is configured, and `vitals` how the service is.
+
+    Raises:
+        WebError: the configured address can't be listened on; the text says what to do.
+    """
+    from syncer.web.app import make_app
+    from syncer.web.glance import Glance
+    from syncer.web.server import Server
+
+    glance = Glance(store, site, vitals)
+    metrics.show(glance)
+    server = Server(make_app(glance, metrics), site().host, site().port)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,188 @@
+"""What is answered to which request: the routes, and what holds for every answer.
+
+For reading only: another method than GET and HEAD finds nothing. Every answer forbids the browser all that the pages
+don't need. A request that names another host than ours is refused: a page elsewhere could have a name of its own
+lead here, and read what is on loopback.
+"""
+
+import ipaddress
+import re
+import socket
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, render_template, request
+from markupsafe import Markup
+from prometheus_client import make_wsgi_app
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from syncer.orders import Act, Kind
+from syncer.store import StoreError
+from syncer.telemetry import log, place, story
+from syncer.web import words
+from syncer.web.glance import Glance
+from syncer.web.metrics import Metrics
+from syncer.web.site import Site
+from syncer.web.views import order_of, status_of
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+REFRESH = 10  # seconds
+ACTS = {
+    Act.LOOK: "It is read at the portal",
+    Act.SEND: "A call is made",
+    Act.FIND: "What became of a call is looked up",
+    Act.FOLLOW: "The fulfilment is asked how far it is",
+    Act.WAIT: "It waits",
+    Act.PERSON: "A person is asked for",
+}
+KINDS = {
+    Kind.STATUS: "tell a status",
+    Kind.MESSAGE: "write a message",
+    Kind.SUBMIT: "hand the order over",
+    Kind.CANCEL: "withdraw it",
+}
+
+
+def make_app(glance: Glance, metrics: Metrics) -> Flask:
+    """The application."""
+    app = Flask("syncer.web", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.static_folder = "static"  # set only now: Flask's own route for it would answer OPTIONS
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    app.url_map.merge_slashes = False  # an order's id may hold any
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    _add_words(app, glance)
+    _add_pages(app, glance)
+    scraped = make_wsgi_app(metrics.registry)
+
+    @app.get("/metrics")
+    def _metrics() -> BaseResponse:
+        metrics.expect(glance.site.portals)  # there may be new ones
+        return Response.from_app(scraped, {**request.environ, "REQUEST_METHOD": "GET"})  # it knows no HEAD
+
+    _guard(app, _Hosts(glance.site))
+    return app
+
+
+def _add_pages(app: Flask, glance: Glance) -> None:
+    @app.get("/healthz")
+    def _healthz() -> Response:
+        overdue = glance.vitals().overdue
+        code = HTTPStatus.OK if overdue is None else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(f"{overdue or 'ok'}\n", code, content_type="text/plain; charset=utf-8")
+
+    @app.get("/")
+    def _status() -> str:
+        refresh = None if "still" in request.args else REFRESH
+        return render_template("status.html", page=status_of(glance), refresh=refresh)
+
+    @app.get("/orders/<path:name>")
+    def _order(name: str) -> tuple[str, int]:
+        page = order_of(glance, name)
+        if page is None:
+            return _message("No such order", "There is no order of that name here."), HTTPStatus.NOT_FOUND
+        refresh = None if page.over or "still" in request.args else REFRESH
+        return render_template("order.html", page=page, refresh=refresh), HTTPStatus.OK
+
+
+def _message(title: str, text: str) -> str:
+    return render_template("message.html", title=title, text=text, refresh=None)
+
+
+def _add_words(app: Flask, glance: Glance) -> None:
+    app.jinja_env.filters.update(
+        span=words.span,
+        several=words.several,
+        commands=words.commands,
+        ago=lambda at: words.ago(at, glance.now()),
+        clock=lambda at: words.clock(at, glance.now(), glance.site.zone),
+        full=lambda at: f"{at.astimezone(glance.site.zone):%Y-%m-%d %H:%M:%S %Z}",
+        soft=_soft,
+    )
+
+    @app.context_processor
+    def _common() -> dict[str, Any]:
+        return {"now": glance.now(), "site": glance.site, "ACTS": ACTS, "KINDS": KINDS}
+
+
+def _soft(name: str) -> Markup:
+    """A long name that may be broken after its colon, dots and dashes."""
+    parts = re.split(r"(?<=[:.\-_/])", name)
+    return Markup("<wbr>").join(parts)
+
+
+# --- what holds for every answer ------------------------------------------------------------------------------
+
+
+class _Hosts:
+    """Which names in a request's Host header are ours: addresses, the machine's names, and the configured one."""
+
+    def __init__(self, site: Site) -> None:
+        self._names = {"localhost", site.host.lower(), socket.gethostname().lower()}
+        if site.public_host:
+            self._names.add(site.public_host.lower())
+
+    def know(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        return name in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    """An address can't be made to lead elsewhere, as a name can."""
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _guard(app: Flask, hosts: _Hosts) -> None:
+    @app.before_request
+    def _is_for_us() -> tuple[str, int] | None:
+        if hosts.know(request.headers.get("Host", "")):
+            return None
+        text = "This server does not know itself by that name. Set public_url under [web] to the address that you use."
+        return _message("Not here", text), HTTPStatus.MISDIRECTED_REQUEST
+
+    @app.after_request
+    def _strict(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers[name] = value
+        if request.path.startswith("/static/"):
+            response.headers["Cache-Control"] = "max-age=300"
+        return response
+
+    @app.errorhandler(HTTPException)
+    def _refused(error: HTTPException) -> Any:
+        page = _message(error.name, WORDS.get(error.code or 0, "This request can't be answered."))
+        allowed = {name: value for name, value in error.get_headers() if name in {"Allow", "Location"}}
+        return page, error.code or 500, allowed
+
+    @app.errorhandler(StoreError)
+    def _no_store(error: StoreError) -> tuple[str, int]:
+        return _message("The store can't be read", str(error)), HTTPStatus.SERVICE_UNAVAILABLE
+
+    @app.errorhandler(Exception)
+    def _bug(error: Exception) -> tuple[str, int]:
+        log().error("web.bug", bug=place(error), traceback=story(error))
+        text = "A bug in syncer was met while this page was made; the log says where. Passes go on."
+        return _message("A bug", text), HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+WORDS = {404: "There is nothing of that name here.", 405: "These pages are for reading only."}
