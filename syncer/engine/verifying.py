@@ -226,7 +226,7 @@ class _Asks:
             return
         yield order.portal, self._status
         if intent is not None and intent.state is not IntentState.PLANNED:
-            if plan(order, intent, self._parties.now(), self._parties.rules).act is not Act.WAIT:
+            if not self._under_way(held):
                 yield intent.target, self._uncertain
             return
         target, followers = order.fulfilment or "", self._parties.followers
@@ -236,6 +236,11 @@ class _Asks:
             submission = self._submission(order)
             if submission is not None and submission.target in followers:
                 yield submission.target, self._begun_unknown
+
+    def _under_way(self, held: InHand) -> bool:
+        """Whether a call about the order may be under way just now: what it leads to is written down after it."""
+        order, intent = held.order, held.intent
+        return intent is not None and plan(order, intent, self._parties.now(), self._parties.rules).act is Act.WAIT
 
     # --- portals ----------------------------------------------------------------------------------------------
 
@@ -265,11 +270,11 @@ class _Asks:
             return self._unread(order.name, order.portal, ours, failure, self._mend(order, f"syncer show {order.name}"))
         seen = found.seen if isinstance(found, Found) else None
         theirs = seen.status if isinstance(seen, Told | Moved) else None
-        if theirs is None or theirs == order.state == order.portal_status:
+        if theirs is None or theirs == order.state == order.portal_status or self._under_way(held):
             return None
-        if theirs == order.portal_status and order.portal_status != order.state:
-            ours = f"{order.state}, and it was not told"
-        command = self._mend(order, f"syncer reread {order.name}")
+        command = self._mend(order, ONCE if held.intent is not None else f"syncer reread {order.name}")
+        if theirs == order.portal_status:
+            ours, command = f"{order.state}, and it was not told", self._mend(order)
         return Difference(order.name, order.portal, About.STATUS, ours, theirs, command)
 
     def _unread(self, name: str, remote: str, ours: str, failure: RemoteError, command: str) -> Difference:
