@@ -74,6 +74,7 @@ def bring_back(copy: Path, place: Path, mark: Mark, stamp: str, say: Say) -> lis
         _copy(copy, part, say)
         _see_that_it_is_ours(copy, part)
         _finish(part, mark)
+        _give_away(part, place if place.exists() else place.parent)
         aside = _move_aside(place, stamp)
         _place(part, place)
     return aside
@@ -165,6 +166,13 @@ def _check(part: Path, connection: Any) -> None:
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise StoreError(f"{part}: the database is damaged ({found}) — keep it, and use an older copy")
+
+
+def _give_away(part: Path, like: Path) -> None:
+    """To whom the database belonged, or its folder: root may bring a copy back for the service's user."""
+    owner = like.stat()
+    if (owner.st_uid, owner.st_gid) != (part.stat().st_uid, part.stat().st_gid) and os.geteuid() == 0:
+        os.chown(part, owner.st_uid, owner.st_gid)
 
 
 def _move_aside(place: Path, stamp: str) -> list[Path]:

@@ -230,6 +230,21 @@ def test_a_plain_copy_of_the_files_may_be_brought_back_too(world: World) -> None
     assert len(world.orders()) == len(world.network.activations()) == 2
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+@pytest.mark.parametrize("left", [True, False])
+def test_what_root_brings_back_belongs_to_the_service_s_user(world: World, left: bool) -> None:
+    world.order()
+    world.once()
+    copy = world.folder / "copy.db"
+    assert world.say("backup", str(copy)).code == 0
+    for path in (world.database.parent, world.database):
+        os.chown(path, 12345, 12345)
+    if not left:
+        world.forget()
+    assert world.say("restore", str(copy)).code == 0
+    assert (world.database.stat().st_uid, world.database.stat().st_gid) == (12345, 12345)
+
+
 def test_after_recheck_what_failed_is_asked_about_again(world: World) -> None:
     number = world.order(Script(end="DONE_FAILED", message="Mörk fiber"))
     world.once()
