@@ -133,6 +133,7 @@ BEGINS = r"(?:(?<![^\W_])|(?<=\\[nrt])|(?<=%[0-9a-f]{2}))"
 ENDS = r"(?:['\u2019:]?s)?(?![^\W_])"  # a Swedish genitive is the name still
 GAP = r"(?:\s|\+|%20|\\[nrt]|&nbsp;)+"
 PIECE = r"""[^\s"'\[\]{}<>(),:;]"""
+CUT_ESCAPE = re.compile(r"[\\&#%]?[ux]?[0-9a-f]{0,4};?", re.IGNORECASE)  # what may be left of one: 00e5, #229;
 WORD = re.compile(r"(?:\\u[0-9a-f]{4}|&#?\w+;|[^\W_])+", re.IGNORECASE)
 
 
@@ -203,7 +204,8 @@ class People:
 
     def _ends(self, part: str) -> bool:
         """Whether a word ends so; a few characters before it may be left of an escape that was cut."""
-        parts = [part[at:] for at in range(6) if len(part) >= at + SHORTEST]
+        cut = CUT_ESCAPE.match(part)
+        parts = [part[at:] for at in range(1 + cut.end() if cut else 1) if len(part) >= at + SHORTEST]
         return any(word.endswith(rest) for rest in parts for word in self.words)
 
 
