@@ -37,6 +37,9 @@ INSTALL = "cd / && rm -rf /root/syncer && cp -r /src /root/syncer && cd /root/sy
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/root"}
 
 
+pytestmark = pytest.mark.xdist_group("systemd")  # one machine, and one process that asks it
+
+
 @dataclass(frozen=True)
 class Server:
     """The machine with syncer on it, and the remotes that it calls."""
