@@ -1,6 +1,7 @@
 # `make` or `make help` lists the targets. Every target sets up what it needs.
 PYTHON ?= python3.11
 BIN := .venv/bin
+TESTERS := $(shell echo $$(($$(nproc) + 1))) # many a test waits for a clock
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
@@ -32,7 +33,7 @@ type: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 test: $(READY) ## every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(TESTERS)
 
 check: lint type test ## what CI runs
 

@@ -1,4 +1,4 @@
-"""syncer on a machine with a real systemd, installed as the README says. The claims build on one another, in this order."""
+"""syncer on a machine with a real systemd, installed as the README says. Each claim builds on those before it."""
 
 import json
 from collections.abc import Iterator
