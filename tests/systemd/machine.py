@@ -50,7 +50,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def prepared() -> Path:
-    """The folder with Debian (`root`) and what pip installs (`wheels`), made where it isn't there: for a minute or two."""
+    """The folder with Debian (`root`) and what pip installs (`wheels`), made where it isn't there; a minute or two."""
     kept = _kept()
     with _alone(kept):
         if not (kept / "root.made").exists():
