@@ -33,8 +33,8 @@ QUICK = """[Service]
 WatchdogSec=4s
 RestartSec=100ms
 """
-INSTALL = "cd / && rm -rf /root/syncer && cp -r /src /root/syncer && cd /root/syncer && make install"
-OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/root"}
+INSTALL = "cd / && rm -rf /srv/syncer && cp -r /src /srv/syncer && cd /srv/syncer && make install"
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/srv"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever(serv
 
 
 def uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays(server: Server) -> None:
-    told = server.machine.do("sh", "-c", "cd /root/syncer && make uninstall")
+    told = server.machine.do("sh", "-c", "cd /srv/syncer && make uninstall")
     assert "/var/lib/syncer" in told
     assert server.machine.run("test", "-e", "/opt/syncer").returncode != 0
     assert server.machine.run("test", "-e", "/etc/systemd/system/syncer.service").returncode != 0
