@@ -38,15 +38,18 @@ back_up() {
 
 build() {
     say "building $1"
-    "$python" -m venv "$1"
-    "$1/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-postgres.txt"
-    build=$(mktemp -d)
-    "$1/bin/python" -m venv "$build/venv"
-    "$build/venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-build.txt"
-    cp -R "$here/pyproject.toml" "$here/README.md" "$here/syncer" "$here/config" "$build/"
-    "$build/venv/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$build/wheel" "$build"
-    "$1/bin/python" -m pip install --quiet --no-deps --no-index "$build"/wheel/*.whl
-    rm -rf "$build"
+    tools=$(mktemp -d)
+    trap 'rm -rf "$tools"' EXIT
+    "$python" -m venv "$tools/venv"
+    "$python" -m venv --without-pip "$1" # nothing is installed into it later
+    pip() { "$tools/venv/bin/python" -m pip "$@"; }
+    pip install --quiet --require-hashes -r "$here/requirements-build.txt"
+    pip --python "$1/bin/python" install --quiet --require-hashes -r "$here/requirements-postgres.txt"
+    mkdir "$tools/source"
+    cp -R "$here/pyproject.toml" "$here/README.md" "$here/syncer" "$here/config" "$tools/source/"
+    pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$tools/wheel" "$tools/source"
+    pip --python "$1/bin/python" install --quiet --no-deps --no-index "$tools"/wheel/*.whl
+    rm -rf "$tools"
     mkdir -p "$1/libexec" "$1/share/doc/syncer"
     install -m 755 "$here/systemd/alert" "$1/libexec/alert"
     cp "$here/README.md" "$here/CHANGELOG.md" "$1/share/doc/syncer/"
