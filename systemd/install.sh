@@ -3,14 +3,16 @@
 #
 #   /opt/syncer/releases/N      programs, each in a virtual environment of its own; `current` is the one that runs
 #   /etc/syncer                 the configuration and the secrets: yours, never written over
-#   /var/lib/syncer             the database, and backups of it
+#   /var/lib/syncer             the database
+#   /var/backups/syncer         a copy of it, made before the last upgrade
 #
 # Before an upgrade the database is copied, and the last release is kept: see what is printed where it can't start.
 set -eu
+umask 022 # the service's user has to read the program, whatever root's own umask is
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 root=${DESTDIR:-}
-opt=$root/opt/syncer etc=$root/etc/syncer units=$root/etc/systemd/system
+opt=$root/opt/syncer etc=$root/etc/syncer units=$root/etc/systemd/system backups=/var/backups/syncer
 python=${PYTHON:-python3.11}
 
 say() { echo "syncer: $*"; }
@@ -27,7 +29,8 @@ active() { running && systemctl --quiet is-active syncer.service; }
 back_up() {
     [ -e "$opt/current/bin/syncer" ] && [ -e "$etc/syncer.toml" ] && running || return 0
     [ -e /var/lib/syncer/syncer.db ] || return 0
-    backup=/var/lib/syncer/before-$1.db
+    install -d -m 700 "$backups"
+    backup=$backups/before-$1.db
     say "copying the database to $backup"
     "$root/usr/local/bin/syncer" backup --force "$backup" ||
         fail "the database could not be copied, and nothing was changed: see above (on PostgreSQL use pg_dump, and SYNCER_NO_BACKUP=1)"
@@ -35,19 +38,24 @@ back_up() {
 
 build() {
     say "building $1"
-    "$python" -m venv "$1"
-    "$1/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-postgres.txt"
-    build=$(mktemp -d)
-    "$1/bin/python" -m venv "$build/venv"
-    "$build/venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-build.txt"
-    cp -R "$here/pyproject.toml" "$here/README.md" "$here/syncer" "$here/config" "$build/"
-    "$build/venv/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$build/wheel" "$build"
-    "$1/bin/python" -m pip install --quiet --no-deps --no-index "$build"/wheel/*.whl
-    rm -rf "$build"
+    tools=$(mktemp -d)
+    trap 'rm -rf "$tools"' EXIT
+    "$python" -m venv "$tools/venv"
+    "$python" -m venv --without-pip "$1" # nothing is installed into it later
+    pip() { "$tools/venv/bin/python" -m pip "$@"; }
+    pip install --quiet --require-hashes -r "$here/requirements-build.txt"
+    pip --python "$1/bin/python" install --quiet --require-hashes -r "$here/requirements-postgres.txt"
+    mkdir "$tools/source"
+    cp -R "$here/pyproject.toml" "$here/README.md" "$here/syncer" "$here/config" "$tools/source/"
+    pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$tools/wheel" "$tools/source"
+    pip --python "$1/bin/python" install --quiet --no-deps --no-index "$tools"/wheel/*.whl
+    rm -rf "$tools"
     mkdir -p "$1/libexec" "$1/share/doc/syncer"
     install -m 755 "$here/systemd/alert" "$1/libexec/alert"
     cp "$here/README.md" "$here/CHANGELOG.md" "$1/share/doc/syncer/"
     cp -R "$here/docs" "$1/share/doc/syncer/"
+    # An environment knows where it is: where it will be, that is, if it is only put together here.
+    [ -z "$root" ] || grep -rlIF "$root/opt/syncer" "$1/bin" "$1/pyvenv.cfg" | xargs sed -i "s|$root/opt/syncer|/opt/syncer|g"
 }
 
 place() {
@@ -58,9 +66,10 @@ place() {
     install -m 755 "$here/systemd/command" "$root/usr/local/bin/syncer"
     install -d -m 755 "$etc"
     install -d -m 700 "$etc/credentials"
-    install -m 644 "$here/config/syncer.toml" "$etc/syncer.toml.example"
-    "$opt/current/bin/syncer" completion bash >"$root/etc/bash_completion.d/syncer"
-    "$opt/current/bin/syncer" completion zsh >"$root/usr/local/share/zsh/site-functions/_syncer"
+    # Where the data is, the unit says; the example's own words are for other places.
+    sed -E 's/^(state_dir = |url = "sqlite:)/# \1/' "$here/config/syncer.toml" >"$etc/syncer.toml.example"
+    "$opt/current/bin/python" -P -m syncer completion bash >"$root/etc/bash_completion.d/syncer"
+    "$opt/current/bin/python" -P -m syncer completion zsh >"$root/usr/local/share/zsh/site-functions/_syncer"
 }
 
 before=$(readlink "$opt/current" 2>/dev/null || true)
@@ -75,8 +84,8 @@ ln -sfn "$release" "$opt/current.new"
 mv -T "$opt/current.new" "$opt/current"
 place
 # Copies hold people: only the last one stays.
-for old in /var/lib/private/syncer/before-*.db; do
-    [ -z "${backup:-}" ] || [ "$(basename "$old")" = "$(basename "$backup")" ] || rm -f "$old"
+for old in "$backups"/before-*.db; do
+    [ -z "${backup:-}" ] || [ "$old" = "$backup" ] || rm -f "$old"
 done
 # The release before this one stays, to go back to; older ones go.
 for old in "$opt"/releases/*; do

@@ -12,5 +12,6 @@ done
 rm -rf "$root/opt/syncer" "$root/usr/local/bin/syncer" "$root/etc/bash_completion.d/syncer"
 rm -f "$root/usr/local/share/zsh/site-functions/_syncer"
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-echo "syncer: gone. Left: /etc/syncer (configuration and secrets) and /var/lib/syncer (the database, with personal data)."
-echo "syncer: to remove those too: rm -r /etc/syncer /var/lib/syncer /var/lib/private/syncer"
+echo "syncer: gone. Left: /etc/syncer (configuration and secrets), and personal data: the database in"
+echo "syncer: /var/lib/syncer, and copies in /var/backups/syncer. To remove those too:"
+echo "syncer: rm -rf /etc/syncer /var/lib/syncer /var/lib/private/syncer /var/backups/syncer"

@@ -132,6 +132,7 @@ def booted() -> Iterator[Machine]:
     binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("*.t*ml")]
     binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("requirements*.txt")]
     command = [
+        "setpriv", "--pdeathsig=TERM",  # it is switched off also where this process is killed
         "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--volatile=overlay",
         "--console=read-only", f"--directory={kept / 'root'}", f"--bind-ro={kept / 'wheels'}:/wheels", *binds,
     ]  # fmt: skip

@@ -1,6 +1,8 @@
 """syncer on a machine with a real systemd, installed as the README says. Each claim builds on those before it."""
 
 import json
+import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +14,18 @@ from tests.systemd.machine import Machine
 
 UNITS = ("syncer.service", "syncer-once.service", "syncer-alert@.service", "syncer-once.timer")
 MOST_EXPOSED = 1.5
-STATE = "/var/lib/private/syncer"
+STATE, COPIES = "/var/lib/private/syncer", "/var/backups/syncer"
 OFTEN = 'poll_every = "1s"'
 # What a program of one's own needs under the hardening: Python, its input, and the service's own folder.
 DELIVER = f"""#!/usr/bin/python3
-import json, sys
-open("{STATE.replace("/private", "")}/runs", "a").write(json.load(sys.stdin)["order"] + "\\n")
+import json, os, sys, time
+name = json.load(sys.stdin)["order"]
+def note(text):
+    with open("{STATE.replace("/private", "")}/runs", "a") as runs:
+        print(name, text, file=runs)
+note("begun")
+time.sleep(3 if os.path.exists("/etc/syncer/slowly") else 0)
+note("done")
 """
 COMMAND = f"""
 [fulfilments.script]
@@ -29,11 +37,22 @@ portal = "tg"
 match = {{ service = "{PROGRAM}" }}
 fulfilment = "script"
 """
+BY_HAND = "syncer-by-hand"
+MORE = """[Service]
+LoadCredential=tg_key:/srv/tg_key
+"""
 QUICK = """[Service]
 WatchdogSec=4s
 RestartSec=100ms
 """
-INSTALL = "cd / && rm -rf /srv/syncer && cp -r /src /srv/syncer && cd /srv/syncer && make install"
+CLONE = "cd / && rm -rf /srv/syncer && cp -r /src /srv/syncer"
+INSTALL = "umask 077; cd /srv/syncer && make install"  # as careful people's shells have it
+# A newer version, whose migration can be made; or can't.
+MIGRATION = """
+revision, down_revision = {revision!r}, {before!r}
+def upgrade():
+    {does}
+"""
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/srv"}
 
 
@@ -56,6 +75,24 @@ class Server:
         lines = [json.loads(line) for line in self.machine.journal(unit) if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
+    def upgrade(self, revision: str, does: str) -> None:
+        """A newer version in the clone, with a migration more."""
+        connect, known = "/srv/syncer/syncer/store/connect.py", re.compile(r'^REVISIONS = .*"(\d+)"\)', re.MULTILINE)
+        there = self.machine.do("cat", connect)
+        (before,) = known.findall(there)
+        text = MIGRATION.format(revision=revision, before=before, does=does)
+        self.machine.write(f"/srv/syncer/syncer/store/migrations/versions/{revision}_newer.py", text)
+        self.machine.write(connect, there.replace(f'"{before}")', f'"{before}", "{revision}")', 1))
+
+    def tables(self, file: str) -> set[str]:
+        """The tables of a database."""
+        script = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT name FROM sqlite_schema'))"
+        return set(re.findall(r"'(\w+)'", self.machine.do("python3", "-c", script, file)))
+
+    def runs(self) -> list[str]:
+        """What the program that delivers has noted."""
+        return self.machine.do("cat", f"{STATE}/runs").splitlines()
+
     def wait_until_delivered(self, *numbers: str) -> None:
         wanted = {"delivered"}
         self.machine.wait_for(
@@ -64,11 +101,19 @@ class Server:
         )
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("world")
+    machine.do("sh", "-c", CLONE)
     machine.do("sh", "-c", INSTALL, **OFFLINE)
-    with World(folder, at=None, portal_lines=OFTEN, level="info", more=COMMAND) as world:
+    web = f'[web]\nlisten = "127.0.0.1:{_free_port()}"'
+    with World(folder, at=None, portal_lines=OFTEN, level="info", more=COMMAND + web) as world:
         found = Server(machine, world)
         machine.write("/etc/syncer/credentials/tg_key", KEY, "600")
         machine.write("/etc/syncer/credentials/tg_password", PASSWORD, "600")
@@ -101,7 +146,7 @@ def the_service_says_when_it_is_ready_and_delivers_orders_also_by_a_command(serv
     assert server.machine.shows("syncer", "ActiveState") == "active"
     server.wait_until_delivered(plain, commanded)
     server.machine.wait_for(lambda: "pass" in server.machine.shows("syncer", "StatusText"))
-    assert server.machine.do("cat", f"{STATE}/runs").split() == [f"tg:{commanded}"]
+    assert server.runs() == [f"tg:{commanded} begun", f"tg:{commanded} done"]
 
 
 def the_journal_is_json_and_holds_no_secret(server: Server) -> None:
@@ -130,9 +175,40 @@ def credentials_and_the_database_are_the_service_s_alone(server: Server) -> None
 def root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_can_not_use(server: Server) -> None:
     shown = json.loads(server.machine.do("syncer", "status", "--json"))
     assert shown["states"]["delivered"] == 2
-    server.machine.do("syncer", "backup", "/var/lib/syncer/by-hand.db")
-    foreign = server.machine.do("find", STATE, "-user", "root")
-    assert foreign == ""
+    assert server.machine.run("syncer", "show", "tg:1").returncode == 2
+    assert len(server.machine.do("syncer", "completion", "orders").split()) == 2
+    assert server.machine.do("find", STATE, "-user", "root") == ""
+
+
+def what_root_interrupts_has_ended(server: Server) -> None:
+    assert server.machine.run("timeout", "--signal=INT", "2", "syncer", "log", "--follow").returncode == 124
+    server.machine.wait_for(lambda: BY_HAND not in server.machine.do("systemctl", "list-units", "--all", "--plain"))
+
+
+def root_finds_a_copy_where_it_was_to_be(server: Server) -> None:
+    server.machine.do("install", "-d", "-m", "700", "/srv/of-root")  # where nobody else may go
+    for file in ("/tmp/of-root.db", "/srv/of-root/of-root.db", "of-root.db"):  # noqa: S108 - of a machine that is thrown away
+        there = ("sh", "-c", 'mkdir -p /srv/copies; cd /srv/copies && "$@"', "-")
+        assert file in server.machine.do(*there, "syncer", "backup", file)
+        assert server.machine.do(*there, "stat", "-c", "%U %a", file).split() == ["root", "600"]
+
+
+def secrets_of_a_drop_in_are_there_for_root_s_commands_too(server: Server) -> None:
+    server.machine.write("/etc/systemd/system/syncer.service.d/more.conf", MORE)
+    server.machine.do("mv", "/etc/syncer/credentials/tg_key", "/srv/tg_key")
+    server.machine.do("systemctl", "daemon-reload")
+    server.machine.do("syncer", "check")
+    server.machine.do("mv", "/srv/tg_key", "/etc/syncer/credentials/tg_key")
+    server.machine.do("rm", "/etc/systemd/system/syncer.service.d/more.conf")
+    server.machine.do("systemctl", "daemon-reload")
+
+
+def the_service_s_own_figures_are_there_under_the_hardening(server: Server) -> None:
+    told = server.machine.do("cat", "/etc/syncer/syncer.toml")
+    address = re.search(r'^listen = "(.*)"$', told, re.MULTILINE)
+    assert address is not None
+    fetch = f"import urllib.request as u; print(u.urlopen('http://{address[1]}/metrics', timeout=20).read().decode())"
+    assert "process_resident_memory_bytes" in server.machine.do("python3", "-c", fetch)
 
 
 def a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Server) -> None:
@@ -161,21 +237,44 @@ def a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(server: S
     assert_nothing_twice(server.world)
 
 
-def an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release(server: Server) -> None:
+def an_upgrade_copies_the_database_first_and_brings_it_up_to_date(server: Server) -> None:
+    server.machine.do("cp", "-p", f"{STATE}/syncer.db", f"{STATE}/before-mine.db")
+    server.upgrade("9001", "__import__('alembic').op.execute('CREATE TABLE newer (one INTEGER)')")
     server.machine.do("sh", "-c", INSTALL, **OFFLINE)
     assert server.machine.do("readlink", "/opt/syncer/current").strip() == "releases/2"
-    copies = server.machine.do("sh", "-c", f"stat -c '%a %n' {STATE}/before-*").split()
-    assert copies == ["600", f"{STATE}/before-2.db"]
+    assert server.machine.do("stat", "-c", "%a %U", f"{COPIES}/before-2.db").split() == ["600", "root"]
+    assert server.tables(f"{COPIES}/before-2.db") == server.tables(f"{STATE}/syncer.db") - {"newer"}
+    server.machine.do("test", "-e", f"{STATE}/before-mine.db")
     assert server.machine.shows("syncer", "ActiveState") == "active"
     number = server.world.order()
     server.wait_until_delivered(number)
     assert "credential" in server.machine.do("cat", "/etc/syncer/syncer.toml")  # as it was
 
 
-def a_stop_is_clean(server: Server) -> None:
+def from_a_version_that_can_not_start_what_is_printed_leads_back(server: Server) -> None:
+    before = server.tables(f"{STATE}/syncer.db")
+    server.upgrade("9002", "raise RuntimeError('invented')")
+    failed = server.machine.run("sh", "-c", INSTALL, **OFFLINE)
+    assert failed.returncode != 0
+    ways = re.findall(r"^    (\w.*)$", failed.stderr, re.MULTILINE)
+    assert "To go back" in failed.stderr
+    server.machine.do("sh", "-ec", "\n".join(ways))
+    assert server.machine.shows("syncer", "ActiveState") == "active"
+    assert server.tables(f"{STATE}/syncer.db") == before
+    assert server.machine.do("find", STATE, "-user", "root") == ""
+    server.wait_until_delivered(server.world.order())
+    assert_nothing_twice(server.world)
+
+
+def a_stop_is_clean_and_lets_a_program_finish(server: Server) -> None:
+    server.machine.write("/etc/syncer/slowly", "")
+    number = server.world.order(service=PROGRAM)
+    server.machine.wait_for(lambda: f"tg:{number} begun" in server.runs())
     server.machine.do("systemctl", "stop", "syncer")
+    assert server.runs()[-2:] == [f"tg:{number} begun", f"tg:{number} done"]
     assert server.machine.shows("syncer", "Result") == "success"
     assert server.said("service.stopped")
+    assert not server.said("intent.uncertain")
     assert server.world.host.crashes == []
 
 
@@ -190,7 +289,10 @@ def passes_by_the_timer_do_without_a_daemon(server: Server) -> None:
 
 
 def a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever(server: Server) -> None:
-    server.machine.write("/etc/syncer/alert", '#!/bin/sh\necho "somebody is told of $1"\n', "755")
+    server.machine.write("/etc/syncer/alert", '#!/bin/sh\necho "somebody is told of $1"\n', "700")
+    server.machine.run("systemctl", "start", "syncer-alert@syncer")
+    assert any("nobody was told" in line for line in server.machine.journal("syncer-alert@syncer"))
+    server.machine.do("chmod", "755", "/etc/syncer/alert")
     server.machine.write("/etc/syncer/syncer.toml", "this is no TOML [")
     assert server.machine.run("systemctl", "start", "syncer").returncode != 0
     assert server.machine.shows("syncer", "ExecMainStatus") == "78"
@@ -217,10 +319,15 @@ CLAIMS = (
     the_journal_is_json_and_holds_no_secret,
     credentials_and_the_database_are_the_service_s_alone,
     root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_can_not_use,
+    what_root_interrupts_has_ended,
+    root_finds_a_copy_where_it_was_to_be,
+    secrets_of_a_drop_in_are_there_for_root_s_commands_too,
+    the_service_s_own_figures_are_there_under_the_hardening,
     a_reload_goes_on_with_what_is_right_and_says_what_is_wrong,
     a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost,
-    an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release,
-    a_stop_is_clean,
+    an_upgrade_copies_the_database_first_and_brings_it_up_to_date,
+    from_a_version_that_can_not_start_what_is_printed_leads_back,
+    a_stop_is_clean_and_lets_a_program_finish,
     passes_by_the_timer_do_without_a_daemon,
     a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever,
     uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays,
