@@ -9,23 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, select
 
-from syncer.orders import Park, State, Work
-from syncer.store import journal
+from syncer.orders import Park
+from syncer.store import journal, oldest
 from syncer.store.journal import Happening
+from syncer.store.oldest import Oldest
 from syncer.store.rows import LEASES, ORDERS
 
 EXAMPLES = 3  # orders named for each reason
 LOCKS = Path("/proc/locks")
-
-
-@dataclass(frozen=True, slots=True)
-class Oldest:
-    """The order that has waited longest to come so far, and since when it is known."""
-
-    order: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +54,12 @@ class Standing:
 def standing(tx: Connection, file: Path | None) -> Standing:
     """How things stand. `file` is SQLite's."""
     return Standing(
-        {name: _oldest(tx, where) for name, where in _AWAITED.items()},
+        oldest.of_all(oldest.by_step(tx, tx.execute(oldest.open_groups()).all())),
         _reasons(tx),
         _service(tx, file),
         journal.last(tx, journal.ERASED),
         journal.last(tx, journal.COPIED),
     )
-
-
-_SAYS = ORDERS.c.portal_status
-_AWAITED: dict[str, ColumnElement[bool]] = {
-    "received": or_(_SAYS.is_(None), _SAYS == State.NEW),
-    "active": or_(
-        _SAYS.is_(None),
-        _SAYS.in_([State.NEW, State.RECEIVED]),
-        and_(_SAYS == State.WAITING, ORDERS.c.work != Work.BEGUN),
-    ),
-    "delivered": ORDERS.c.id.is_not(None),
-}
-
-
-def _oldest(tx: Connection, where: ColumnElement[bool]) -> Oldest | None:
-    query = (
-        select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.created_at)
-        .where(ORDERS.c.ended_at.is_(None), where)
-        .order_by(ORDERS.c.created_at, ORDERS.c.id)
-        .limit(1)
-    )
-    row = tx.execute(query).first()
-    return None if row is None else Oldest(f"{row[0]}:{row[1]}", row[2])
 
 
 def _reasons(tx: Connection) -> tuple[Reason, ...]:
