@@ -45,7 +45,8 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _counts(config: Config) -> str:
     parts = (config.portals, "portals"), (config.fulfilments, "fulfilments"), (config.routes, "routes")
-    return f"{config.path}: " + ", ".join(f"{len(part)} {name}" for part, name in parts)
+    counted = (f"{len(part)} {name if len(part) != 1 else name.removesuffix('s')}" for part, name in parts)
+    return f"{config.path}: " + ", ".join(counted)
 
 
 def _print(findings: list[Finding]) -> None:
