@@ -83,6 +83,15 @@ def test_a_backup_replaces_nothing_unless_it_is_told_to(world: World) -> None:
     assert copy.read_bytes().startswith(b"SQLite format 3")
 
 
+def test_where_there_is_no_database_no_good_copy_is_replaced_by_an_empty_one(world: World) -> None:
+    copy = world.folder / "copy.db"
+    copy.write_text("a good copy", encoding="utf-8")
+    ran = world.say("backup", "--force", str(copy))
+    assert (ran.code, "there is no database yet" in ran.err) == (1, True)
+    assert copy.read_text(encoding="utf-8") == "a good copy"
+    assert not world.database.exists()
+
+
 @pytest.mark.parametrize(
     ("where", "why"),
     [
