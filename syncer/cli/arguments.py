@@ -9,6 +9,7 @@ from typing import Any
 
 EPILOG = """exit codes: 0 all well; 1 done, but something needs a look; 2 wrong usage, or no such order;
 75 another syncer holds the store; 78 the configuration is wrong"""
+STATES = ("new", "received", "active", "waiting", "delivered", "cancelled")  # the core's, whose import takes a while
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
@@ -88,10 +89,10 @@ def _add_reading(commands: Any) -> None:
     _command(commands, "check", "checking", "look over configuration, secrets, database and remotes", json=True)
     _command(commands, "status", "standing", "how things stand", json=True)
     orders = _command(commands, "orders", "reading", "list orders", json=True)
-    orders.add_argument("--state", help="only those in a state: new received active waiting delivered cancelled")
+    orders.add_argument("--state", choices=STATES, help="only those in a state")
     orders.add_argument("--portal", help="only those of a portal")
     orders.add_argument("--parked", action="store_true", help="only those set aside for a person")
-    orders.add_argument("--limit", type=_count, metavar="N", help="only the N newest")
+    orders.add_argument("--limit", type=_count(999_999_999), metavar="N", help="only the N newest")
     show = _command(
         commands, "show", "reading", "one order explained: history, calls, and what happens next", json=True
     )
@@ -100,7 +101,11 @@ def _add_reading(commands: Any) -> None:
         commands, "verify", "verifying", "compare with what the remotes say, and change nothing anywhere", json=True
     )
     verify.add_argument(
-        "--days", type=_count, default=7, metavar="N", help="also orders that ended in the last N days; default: 7"
+        "--days",
+        type=_count(36_500),
+        default=7,
+        metavar="N",
+        help="also orders that ended in the last N days; default: 7",
     )
     log = _command(commands, "log", "logging", "what happened, oldest first", json=True)
     log.add_argument("order", metavar="ORDER", nargs="?", help="only this order")
@@ -146,12 +151,18 @@ def _add_playing(commands: Any) -> None:
     demo = _command(commands, "demo", "showing", "a day's orders and troubles against simulated remotes")
     demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the store, the log and the journal in DIR")
     simulate = _command(commands, "simulate", "showing", "the simulated remotes alone, for trying a configuration")
-    simulate.add_argument("--port", type=_count, default=9000, metavar="N", help="default: 9000; 0: any free one")
+    simulate.add_argument(
+        "--port", type=_count(65_535), default=9000, metavar="N", help="default: 9000; 0: any free one"
+    )
     simulate.add_argument("--empty", action="store_true", help="without orders: add them by POST /_control/call")
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+def _count(most: int) -> Callable[[str], int]:
+    """A whole number from 0 to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) > most:
+            raise argparse.ArgumentTypeError(f"{text}: write a whole number from 0 to {most}")
+        return int(text)
+
+    return read

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.markup import escape
 
@@ -45,7 +46,8 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _counts(config: Config) -> str:
     parts = (config.portals, "portals"), (config.fulfilments, "fulfilments"), (config.routes, "routes")
-    return f"{config.path}: " + ", ".join(f"{len(part)} {name}" for part, name in parts)
+    counted = (f"{len(part)} {name if len(part) != 1 else name.removesuffix('s')}" for part, name in parts)
+    return f"{config.path}: " + ", ".join(counted)
 
 
 def _print(findings: list[Finding]) -> None:
@@ -74,6 +76,13 @@ def _store(config: Config) -> Iterator[Finding]:
     yield Finding(
         "store", True, f"{file or 'the database'}: {sum(overview.states.values())} orders, {overview.parked} parked"
     )
+    if file is not None and _open_to_others(file.parent, 0o011) and _open_to_others(file, 0o044):
+        yield Finding("store", None, f"others can read {file}: chmod 600 {file}")
+
+
+def _open_to_others(path: Path, how: int) -> bool:
+    """Whether the group or everybody may do something with it: orders are about people."""
+    return bool(path.stat().st_mode & how)
 
 
 def _sqlite() -> Finding:

@@ -7,27 +7,23 @@ import argparse
 from collections.abc import Iterator
 
 from syncer.cli.arguments import words
-from syncer.orders import State
 
 MOST = 200  # orders that are offered: those that wait for a person, and the newest
-STATES = " ".join(State)
 OFFERS = {  # by what the words call the argument
     "order": {"bash": "_syncer_orders", "zsh": "_syncer_orders"},
     "what": {"bash": "_syncer_orders", "zsh": "_syncer_orders"},
     "portal": {"bash": "_syncer_portals", "zsh": "_syncer_portals"},
-    "state": {"bash": "_syncer_states", "zsh": f"({STATES})"},
 }
-BASH = f"""
-_syncer_names() {{
+BASH = """
+_syncer_names() {
     local at config=()
     for ((at = 1; at < COMP_CWORD - 1; at++)); do
-        [[ "${{COMP_WORDS[at]}}" == --config ]] && config=(--config "${{COMP_WORDS[at + 1]}}")
+        [[ "${COMP_WORDS[at]}" == --config ]] && config=(--config "${COMP_WORDS[at + 1]}")
     done
-    compgen -W "$("${{COMP_WORDS[0]}}" completion "$1" "${{config[@]}}" 2>/dev/null)" -- "$2"
-}}
-_syncer_orders() {{ _syncer_names orders "$1"; }}
-_syncer_portals() {{ _syncer_names portals "$1"; }}
-_syncer_states() {{ compgen -W "{STATES}" -- "$1"; }}
+    compgen -W "$("${COMP_WORDS[0]}" completion "$1" "${config[@]}" 2>/dev/null)" -- "$2"
+}
+_syncer_orders() { _syncer_names orders "$1"; }
+_syncer_portals() { _syncer_names portals "$1"; }
 """
 # bash parts words at each colon, and an order's name has one: here they are put together again, and what was typed
 # before the last colon is left out of the answer.

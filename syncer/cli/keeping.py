@@ -15,7 +15,7 @@ from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
 from syncer.cli.printing import print_json
 from syncer.config import Config
-from syncer.store import Store
+from syncer.store import Store, StoreError
 from syncer.telemetry import log
 from syncer.wiring import engine_of
 
@@ -25,6 +25,8 @@ PATIENCE = 15.0  # seconds that `forget` waits for those who read what it has er
 def backup(arguments: argparse.Namespace) -> int:
     """A copy of the store, whoever works with it meanwhile."""
     config, _ = opened(arguments)
+    if config.store.file is not None and not config.store.file.exists():  # opening it would make an empty one
+        raise StoreError(f"store {config.store.file}: there is no database yet — see that state_dir is right")
     began = time.monotonic()
     with _undone_at_the_end(), Store.open(store_url(config), exclusive=False) as store, bar() as progress:
         made = store.copy_to(

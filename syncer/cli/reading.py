@@ -1,6 +1,7 @@
 """The reading commands about orders: orders, show. They work while another syncer holds the store."""
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ def orders(arguments: argparse.Namespace) -> int:
         found = store.orders(
             state=arguments.state, portal=arguments.portal, parked=arguments.parked, limit=arguments.limit
         )
+    if not found and arguments.portal not in {None, *config.portals}:
+        print(f"there is no portal {arguments.portal}: there is {', '.join(config.portals)}", file=sys.stderr)
     if arguments.json:
         print_json([order_json(order) for order in found])
         return 0

@@ -11,8 +11,8 @@ from rich.markup import escape
 from syncer.cli.opening import opened, reading_store
 from syncer.cli.printing import age, console, iso, print_json, state, table, when
 from syncer.config import Config
-from syncer.orders import Park
-from syncer.store import Happening, Oldest, Overview, Reason, RemoteHealth, Service, Standing
+from syncer.orders import OPEN_INTENT, Park
+from syncer.store import Happening, Oldest, Overview, RemoteHealth, Service, Standing
 
 AWAITED = {"received": "not yet received", "active": "not yet active", "delivered": "not yet ended"}
 HELP = {
@@ -56,8 +56,9 @@ def _as_json(config: Config, overview: Overview, standing: Standing, now: dateti
         "fulfilments": {name: _health(overview.remotes.get(name)) for name in config.fulfilments},
         "states": overview.states,
         "parked": overview.parked,
-        "uncertain": overview.uncertain,
+        "uncertain": standing.uncertain,
         "last_pass": overview.last_pass,
+        "open_calls": {state: standing.calls.get(state, 0) for state in sorted(OPEN_INTENT)},
         "service": _service(standing.service),
         "next_poll": {name: iso(_next_poll(config, overview, standing, name)) for name in config.portals},
         "oldest": {f"not_yet_{name}": _oldest(found, now) for name, found in standing.oldest.items()},
@@ -130,7 +131,7 @@ def _print(config: Config, overview: Overview, standing: Standing, now: datetime
     ]
     if waiting:
         out.print(table(["the oldest", "order", "for"], waiting))
-    _print_parked(out, overview, standing.reasons)
+    _print_parked(out, overview, standing)
     for line in _kept(config, standing, now):
         out.print(line)
 
@@ -157,10 +158,12 @@ def _print_remotes(out: Console, config: Config, overview: Overview, standing: S
     out.print(table(["remote", "", "since", "cursor", "next poll", ""], rows))
 
 
-def _print_parked(out: Console, overview: Overview, reasons: tuple[Reason, ...]) -> None:
-    colour = "red" if overview.parked or overview.uncertain else "green"
+def _print_parked(out: Console, overview: Overview, standing: Standing) -> None:
+    colour = "red" if overview.parked or standing.uncertain else "green"
+    still = sum(standing.calls.values()) - standing.uncertain
     out.print(
-        f"[{colour}]{overview.parked} parked, {overview.uncertain} calls of unknown outcome[/]"
+        f"[{colour}]{overview.parked} parked, {standing.uncertain} calls of unknown outcome[/]"
+        + (f", {still} under way or to be made" if still else "")
         + (": see [bold]syncer orders --parked[/]" if overview.parked else "")
     )
     rows = [
@@ -170,7 +173,7 @@ def _print_parked(out: Console, overview: Overview, reasons: tuple[Reason, ...])
             escape(", ".join(one.orders)) + (" …" if one.count > len(one.orders) else ""),
             _help(one.park),
         ]
-        for one in reasons
+        for one in standing.reasons
     ]
     if rows:
         out.print(table(["parked", "", "orders", "what helps"], rows))

@@ -6,11 +6,12 @@ Rows never leave: callers give and get the values of `orders`. No call to a remo
 from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
-from syncer.store.figures import STEPS, Figures
+from syncer.store.figures import Figures
 from syncer.store.journal import Happening
+from syncer.store.oldest import STEPS, Oldest
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
-from syncer.store.standing import Oldest, Reason, Service, Standing
+from syncer.store.standing import Reason, Service, Standing
 from syncer.store.verbs import Spoilt, Store
 
 __all__ = [

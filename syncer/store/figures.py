@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 
-from syncer.orders import FINAL, IntentState, State, Work
+from syncer.orders import IntentState
 from syncer.store import journal, queries
+from syncer.store.oldest import IS_PARKED, Oldest, by_step, open_groups
 from syncer.store.reading import Entry, Explained, Reading, RemoteHealth
 from syncer.store.rows import CURSORS, DETAILS, HISTORY, INTENTS, ORDERS, REMOTES, intent_of, order_of
-from syncer.store.standing import Oldest
 
 LONGEST_CALL = timedelta(minutes=5)  # that can be configured: an intent attempted for longer has no call any more
-STEPS = ("received", "active", "delivered")  # that the portal is told of each order, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Counting(Reading):
                 unknown=tx.execute(_UNKNOWN, {"past": now - LONGEST_CALL}).scalar_one(),
                 today=_counts([(row.state, row.today) for row in today if row.today]),
                 today_parked=sum(row.today for row in today if row.is_parked),
-                oldest=_oldest(tx, opened),
+                oldest=by_step(tx, opened),
                 polled={row.source: row.last_poll_at for row in tx.execute(select(CURSORS))},
                 remotes={row["name"]: RemoteHealth(**row) for row in tx.execute(select(REMOTES)).mappings()},
                 erased_at=None if (erased := journal.last(tx, journal.ERASED)) is None else erased.at,
@@ -88,37 +87,15 @@ def _counts(rows: Sequence[Any]) -> dict[str, int]:
 
 # --- the queries ----------------------------------------------------------------------------------------------
 
-_BEGUN = ORDERS.c.work == Work.BEGUN
-_SAID = ORDERS.c.portal_status
-# How many of the STEPS the portal has been told: what counts is what it says, not what we wish that it said. The last
-# step ends an order, so that no open one has it.
-_RANK = case(
-    (_SAID.in_([State.ACTIVE, *FINAL]), 2),
-    (and_(_SAID == State.WAITING, _BEGUN), 2),
-    (_SAID.in_([State.RECEIVED, State.WAITING]), 1),
-    else_=0,
-)
-_IS_PARKED = ORDERS.c.park.is_not(None)
 _DAY = bindparam("day", type_=ORDERS.c.created_at.type)
-_OPEN = (
-    select(
-        ORDERS.c.portal,
-        ORDERS.c.state,
-        _RANK.label("rank"),
-        _IS_PARKED.label("is_parked"),
-        func.min(ORDERS.c.created_at).label("first"),
-        func.sum(case((ORDERS.c.created_at >= _DAY, 1), else_=0)).label("today"),
-    )
-    .where(ORDERS.c.ended_at.is_(None))
-    .group_by(ORDERS.c.portal, ORDERS.c.state, "rank", "is_parked")
-)
+_OPEN = open_groups(func.sum(case((ORDERS.c.created_at >= _DAY, 1), else_=0)).label("today"))
 # Who came today and has ended has ended today, and isn't erased yet: there is an index over those.
 _ENDED = (
-    select(ORDERS.c.state, _IS_PARKED.label("is_parked"), func.count().label("today"))
+    select(ORDERS.c.state, IS_PARKED.label("is_parked"), func.count().label("today"))
     .where(ORDERS.c.ended_at >= _DAY, ORDERS.c.erased_at.is_(None), ORDERS.c.created_at >= _DAY)
     .group_by(ORDERS.c.state, "is_parked")
 )
-_PARKED = select(ORDERS.c.park, func.count()).where(_IS_PARKED).group_by(ORDERS.c.park)
+_PARKED = select(ORDERS.c.park, func.count()).where(IS_PARKED).group_by(ORDERS.c.park)
 _INTENTS = select(INTENTS.c.state, func.count()).where(INTENTS.c.open).group_by(INTENTS.c.state)
 _UNKNOWN = select(func.count()).where(
     INTENTS.c.open,
@@ -130,26 +107,3 @@ _UNKNOWN = select(func.count()).where(
         ),
     ),
 )
-
-
-def _oldest(tx: Connection, opened: Sequence[Row[Any]]) -> dict[tuple[str, bool], Oldest]:
-    found = {}
-    for rank, step in enumerate(STEPS, 1):
-        for parked in (False, True):
-            late = [row for row in opened if row.rank < rank and bool(row.is_parked) is parked and row.first]
-            if late:
-                found[step, parked] = _named(tx, min(late, key=lambda row: row.first))
-    return found
-
-
-def _named(tx: Connection, group: Row[Any]) -> Oldest:
-    """The first order of a group of `_OPEN`."""
-    query = select(ORDERS.c.external_id).where(
-        ORDERS.c.portal == group.portal,
-        ORDERS.c.created_at == group.first,
-        ORDERS.c.ended_at.is_(None),
-        ORDERS.c.state == group.state,
-        _IS_PARKED if group.is_parked else ORDERS.c.park.is_(None),
-        group.rank == _RANK,
-    )
-    return Oldest(f"{group.portal}:{tx.execute(query.limit(1)).scalar_one()}", group.first)

@@ -80,7 +80,6 @@ class Overview:
     remotes: dict[str, RemoteHealth]
     states: dict[str, int]
     parked: int
-    uncertain: int
     last_pass: dict[str, Any] | None
 
 
@@ -229,14 +228,6 @@ class Reading:
         with self._read() as tx:
             states = self._states(tx)
             parked = tx.execute(select(func.count()).where(ORDERS.c.park.is_not(None))).scalar_one()
-            uncertain = tx.execute(
-                select(func.count())
-                .select_from(INTENTS)
-                .where(
-                    INTENTS.c.open,
-                    INTENTS.c.state.in_([IntentState.UNCERTAIN, IntentState.ATTEMPTING]),
-                )
-            ).scalar_one()
             cursors = tx.execute(select(CURSORS)).mappings().all()
             last = tx.execute(select(PASSES.c.summary)).scalar()
         return Overview(
@@ -244,7 +235,6 @@ class Reading:
             self.remotes(),
             states,
             parked,
-            uncertain,
             last,
         )
 

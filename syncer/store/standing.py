@@ -9,23 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from syncer.orders import Park, State, Work
-from syncer.store import journal
+from syncer.orders import IntentState, Park
+from syncer.store import journal, oldest
 from syncer.store.journal import Happening
-from syncer.store.rows import LEASES, ORDERS
+from syncer.store.oldest import Oldest
+from syncer.store.rows import INTENTS, LEASES, ORDERS
 
 EXAMPLES = 3  # orders named for each reason
 LOCKS = Path("/proc/locks")
-
-
-@dataclass(frozen=True, slots=True)
-class Oldest:
-    """The order that has waited longest to come so far, and since when it is known."""
-
-    order: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +42,33 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the overview has besides counts. `oldest` has `received`, `active` and `delivered`: what is waited for."""
+    """What the overview has besides the orders' counts.
+
+    `oldest` has `received`, `active` and `delivered`: what is waited for. `calls` counts the open intents by state;
+    `uncertain` those of unknown outcome, and not those that the running service is making now.
+    """
 
     oldest: dict[str, Oldest | None]
     reasons: tuple[Reason, ...]
     service: Service | None
+    calls: dict[str, int]
+    uncertain: int
     erased: Happening | None
     copied: Happening | None
 
 
 def standing(tx: Connection, file: Path | None) -> Standing:
     """How things stand. `file` is SQLite's."""
+    service = _service(tx, file)
     return Standing(
-        {name: _oldest(tx, where) for name, where in _AWAITED.items()},
+        oldest.of_all(oldest.by_step(tx, tx.execute(oldest.open_groups()).all())),
         _reasons(tx),
-        _service(tx, file),
+        service,
+        _calls(tx),
+        _uncertain(tx, service),
         journal.last(tx, journal.ERASED),
         journal.last(tx, journal.COPIED),
     )
-
-
-_SAYS = ORDERS.c.portal_status
-_AWAITED: dict[str, ColumnElement[bool]] = {
-    "received": or_(_SAYS.is_(None), _SAYS == State.NEW),
-    "active": or_(
-        _SAYS.is_(None),
-        _SAYS.in_([State.NEW, State.RECEIVED]),
-        and_(_SAYS == State.WAITING, ORDERS.c.work != Work.BEGUN),
-    ),
-    "delivered": ORDERS.c.id.is_not(None),
-}
-
-
-def _oldest(tx: Connection, where: ColumnElement[bool]) -> Oldest | None:
-    query = (
-        select(ORDERS.c.portal, ORDERS.c.external_id, ORDERS.c.created_at)
-        .where(ORDERS.c.ended_at.is_(None), where)
-        .order_by(ORDERS.c.created_at, ORDERS.c.id)
-        .limit(1)
-    )
-    row = tx.execute(query).first()
-    return None if row is None else Oldest(f"{row[0]}:{row[1]}", row[2])
 
 
 def _reasons(tx: Connection) -> tuple[Reason, ...]:
@@ -102,6 +81,20 @@ def _reasons(tx: Connection) -> tuple[Reason, ...]:
 def _some(tx: Connection, park: str) -> tuple[str, ...]:
     query = select(ORDERS.c.portal, ORDERS.c.external_id).where(ORDERS.c.park.is_not(None), ORDERS.c.park == park)
     return tuple(f"{row[0]}:{row[1]}" for row in tx.execute(query.order_by(ORDERS.c.id).limit(EXAMPLES)))
+
+
+def _calls(tx: Connection) -> dict[str, int]:
+    counted = select(INTENTS.c.state, func.count()).where(INTENTS.c.open).group_by(INTENTS.c.state)
+    return {str(state): count for state, count in tx.execute(counted)}
+
+
+def _uncertain(tx: Connection, service: Service | None) -> int:
+    """What was begun by a life that has ended is as unknown as what is called so: nobody waits for its answer."""
+    begun = INTENTS.c.state == IntentState.ATTEMPTING
+    if service is not None and service.running:
+        begun = and_(begun, INTENTS.c.at < service.since)
+    of_unknown_outcome = or_(INTENTS.c.state == IntentState.UNCERTAIN, begun)
+    return tx.execute(select(func.count()).where(INTENTS.c.open, of_unknown_outcome)).scalar_one()
 
 
 def _service(tx: Connection, file: Path | None) -> Service | None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from syncer.orders import Park
+from syncer.cli.arguments import STATES
+from syncer.orders import Park, State
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import OnApiSimulator, Script
 from syncer.store import Store
@@ -118,6 +119,8 @@ def test_a_wrong_configuration_is_78_with_every_problem_and_its_place(world: Wor
         [], ["fly"], ["orders", "--parkd"], ["--json"], ["--dry-run"], ["--once", "orders"], ["show"],
         ["resolve", "1", "perhaps"], ["retry"], ["retry", "1", "--all-parked"], ["orders", "--limit", "many"],
         ["log", "--since", "yesterday"], ["log", "--since", "9999999999d"], ["log", "--since", "0001-01-01"],
+        ["orders", "--state", "recieved"], ["orders", "--limit", "-1"], ["orders", "--limit", "9" * 30],
+        ["verify", "--days", "-1"], ["verify", "--days", "9" * 30], ["reread"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -126,6 +129,27 @@ def test_wrong_usage_is_2_and_nothing_is_done(world: World, words: list[str]) ->
     assert (ran.code, ran.out) == (2, "")
     assert ran.err
     assert not world.database.exists()
+
+
+def test_what_is_wrong_about_a_word_is_said_in_words_of_ours(world: World) -> None:
+    assert "write a whole number from 0 to 999999999" in world.say("orders", "--limit", "-1").err
+    assert "choose from" in world.say("orders", "--state", "recieved").err
+    ran = world.say("orders", "--portal", "nowhere", "--json")
+    assert (ran.code, ran.json, ran.err) == (0, [], "there is no portal nowhere: there is tg\n")
+
+
+def test_the_states_that_can_be_asked_for_are_all_that_there_are() -> None:
+    assert set(STATES) == set(State)
+
+
+def test_orders_of_a_portal_that_is_not_configured_any_more_can_still_be_listed(world: World) -> None:
+    number = world.order()
+    world.once()
+    text = world.config_file.read_text(encoding="utf-8")
+    world.config_file.write_text(text.replace("portals.tg", "portals.tg2").replace('portal = "tg"', 'portal = "tg2"'))
+    assert [one["external_id"] for one in world.say("orders", "--portal", "tg", "--json").json] == [number]
+    assert world.say("orders", "--portal", "tg2", "--json").json == []
+    assert world.say("orders", "--portal", "tg").err == ""
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,15 @@ def test_a_backup_replaces_nothing_unless_it_is_told_to(world: World) -> None:
     assert copy.read_bytes().startswith(b"SQLite format 3")
 
 
+def test_where_there_is_no_database_no_good_copy_is_replaced_by_an_empty_one(world: World) -> None:
+    copy = world.folder / "copy.db"
+    copy.write_text("a good copy", encoding="utf-8")
+    ran = world.say("backup", "--force", str(copy))
+    assert (ran.code, "there is no database yet" in ran.err) == (1, True)
+    assert copy.read_text(encoding="utf-8") == "a good copy"
+    assert not world.database.exists()
+
+
 @pytest.mark.parametrize(
     ("where", "why"),
     [
@@ -366,3 +375,45 @@ def test_every_file_is_for_the_service_s_user_alone_whatever_the_umask(world: Wo
     assert set(modes) == {"syncer.db", "syncer.db-wal", "syncer.db-shm", "syncer.db.lock", "copy.db"}
     assert set(modes.values()) == {0o600}
     assert world.database.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("umask", [0, 0o022])
+def test_every_command_that_makes_a_file_makes_it_for_its_user_alone(world: World, umask: int) -> None:
+    world.order()
+    state, copy = world.database.parent, world.folder / "copy.db"
+    before = os.umask(umask)
+    try:
+        for words in (["--once"], ["backup", str(copy)], ["restore", str(copy)], ["recheck"], ["--once"], ["forget"]):
+            if words[0] == "restore":
+                shutil.rmtree(state)
+            assert world.say(*words).code == 0, words
+            assert {path.name: mode(path) for path in state.iterdir() if mode(path) != 0o600} == {}, words
+            assert mode(state) == 0o700, words
+        assert mode(copy) == 0o600
+        with world.reading(), world.reading() as store:
+            assert world.say("--once").code == 0
+            store.overview()
+            made = {path.name: mode(path) for path in state.iterdir()}
+    finally:
+        os.umask(before)
+    assert {"syncer.db", "syncer.db-wal", "syncer.db-shm", "syncer.db.lock"} <= made.keys()
+    assert set(made.values()) == {0o600}
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_check_tells_of_a_database_that_others_can_read(world: World) -> None:
+    world.order()
+    world.say("--once")
+    assert "others can read" not in world.say("check").out
+    world.database.chmod(0o644)
+    world.database.parent.chmod(0o755)
+    ran = world.say("check")
+    assert (ran.code, f"note store: others can read {world.database}: chmod 600 {world.database}" in ran.out) == (
+        0,
+        True,
+    )
+    world.database.parent.chmod(0o700)
+    assert "others can read" not in world.say("check").out  # they don't get as far as the file

@@ -74,6 +74,29 @@ def test_on_postgresql_it_says_whether_a_service_runs(tmp_path: Path, postgres: 
         assert status(world)["service"]["running"] is False
 
 
+def test_a_call_under_way_is_of_unknown_outcome_only_once_nobody_waits_for_its_answer(world: World) -> None:
+    world.configure(timeout="60s")
+    world.host.fault(Fault.TIMEOUT_AFTER, "nordnet", "orders.create", times=None)
+    world.order(KEPT)
+    with world.start("run", "--config", str(world.config_file)) as service:
+        while not world.host.calls("nordnet", "orders.create"):
+            assert service.poll() is None
+        under_way = status(world)
+        assert under_way["service"]["running"] is True
+        assert (under_way["uncertain"], under_way["open_calls"]["attempting"]) == (0, 1)
+        assert "0 calls of unknown outcome, 1 under way or to be made" in world.say("status").out
+        os.kill(service.pid, signal.SIGKILL)
+        service.wait()
+    killed = status(world)
+    assert (killed["uncertain"], killed["open_calls"]["attempting"]) == (1, 1)
+    assert "1 calls of unknown outcome" in world.say("status").out
+    with world.start("run", "--config", str(world.config_file)) as service:
+        assert service.stdout is not None
+        while "portal.polled" not in service.stdout.readline():
+            assert service.poll() is None
+        assert status(world)["uncertain"] == 1
+
+
 def test_it_names_the_oldest_order_that_waits_for_each_step(world: World) -> None:
     under_way, unmapped = world.order(KEPT), world.order(service=UNMAPPED)
     world.once()

@@ -137,6 +137,28 @@ def test_a_parked_order_is_not_the_oldest_of_those_that_go_on(store: Store) -> N
     assert figures.parked == {"route": 1}
     assert figures.oldest["delivered", True].order == "stads:1"
     assert figures.oldest["delivered", False].order == "stads:2"
+    oldest = store.standing().oldest
+    assert {step: found.order for step, found in oldest.items() if found is not None} == {
+        "received": "stads:2",
+        "active": "stads:1",
+        "delivered": "stads:1",
+    }
+
+
+def test_of_orders_that_came_together_the_first_is_the_oldest_whoever_asks(store: Store) -> None:
+    for key in ("3", "1", "2"):
+        ingest(store, key)
+    figures = store.figures(DAY, NOW)
+    for step, found in store.standing().oldest.items():
+        assert found is not None
+        assert found == figures.oldest[step, False]
+        assert found.order == "stads:3"
+
+
+def test_where_no_order_is_open_none_is_the_oldest(store: Store) -> None:
+    ingest(store, "1")
+    read(store, "1", "delivered")
+    assert store.standing().oldest == {"received": None, "active": None, "delivered": None}
 
 
 def test_a_call_under_way_is_of_unknown_outcome_only_when_no_call_takes_that_long(store: Store) -> None:
