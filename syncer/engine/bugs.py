@@ -10,11 +10,14 @@ __all__ = ["place", "story", "troubles_told"]
 
 
 @contextmanager
-def troubles_told() -> Iterator[None]:
-    """Says in the log why a pass failed, and lets the next one come."""
+def troubles_told() -> Iterator[list[Exception]]:
+    """Says in the log why a pass failed, and lets the next one come; what failed is in the list that is given."""
+    troubles: list[Exception] = []
     try:
-        yield
+        yield troubles
     except SyncerError as trouble:
+        troubles.append(trouble)
         log().error("pass.failed", cause=str(trouble))
     except Exception as bug:  # noqa: BLE001 - a service outlives a bug; which one, the log tells
+        troubles.append(bug)
         log().error("pass.failed", cause="a bug in syncer, please report it", bug=place(bug), traceback=story(bug))
