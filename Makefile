@@ -1,10 +1,11 @@
 # `make` or `make help` lists the targets. Every target sets up what it needs.
 PYTHON ?= python3.11
 BIN := .venv/bin
+TESTERS := $(shell echo $$(($$(nproc) + 1))) # many a test waits for a clock
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint type test check demo prove bench pins clean
+.PHONY: help setup fmt lint type test check demo prove bench pins install uninstall clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +33,7 @@ type: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 test: $(READY) ## every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(TESTERS)
 
 check: lint type test ## what CI runs
 
@@ -55,7 +56,14 @@ pins: ## resolve the requirements again (needs uv on the PATH)
 	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements.txt
 	uv pip compile pyproject.toml --extra postgres --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-postgres.txt
 	uv pip compile pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dev.txt
+	uv pip compile --group pyproject.toml:build --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-build.txt
 	uv pip compile --group pyproject.toml:dbos --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements-dbos.txt
+
+install: ## install on this machine, or upgrade what is there (as root; see the README)
+	PYTHON=$(PYTHON) sh systemd/install.sh
+
+uninstall: ## take the program away; the configuration and the data stay (as root)
+	sh systemd/uninstall.sh
 
 clean: ## remove .venv and what the tools left
 	rm -rf .venv .venv-dbos .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

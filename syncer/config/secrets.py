@@ -78,11 +78,16 @@ def _from_environment(name: str, _: ValidationInfo) -> str:
 def _from_credential(name: str, _: ValidationInfo) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
         raise FieldError("credential is not a systemd credential's name", 'Write { credential = "xsp_key" }.')
-    cure = f"Add LoadCredential={name}:PATH to the systemd unit (by hand: set CREDENTIALS_DIRECTORY)."
+    cure = (
+        f"Put it into /etc/syncer/credentials/{name} and restart the service, or add LoadCredential={name}:PATH to its "
+        "unit (by hand: set CREDENTIALS_DIRECTORY)."
+    )
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise FieldError(f"there are no systemd credentials here, so no {name}", cure)
-    return _contents(Path(directory) / name, cure)  # systemd guards its mode, so it isn't looked at
+    # The unit that comes with syncer loads a whole folder, and systemd puts the folder's name before each file's.
+    found = next((path for path in (Path(directory) / name, Path(directory) / f"syncer_{name}") if path.exists()), None)
+    return _contents(found or Path(directory) / name, cure)  # systemd guards its mode, so it isn't looked at
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]

@@ -18,7 +18,7 @@ from tests.prove.machine import CALM, REACHED, Oblivion, Ring, Tale, Watched, ru
 from tests.prove.world import PLAIN
 
 SEARCH: Mapping[str, Any] = {"derandomize": True, "stateful_step_count": 40, "phases": (Phase.generate,), **CALM}
-SHORT = settings(max_examples=25, **SEARCH)  # what it finds, `machine.prove` shrinks
+SHORT = settings(max_examples=15, **SEARCH)  # what it finds, `machine.prove` shrinks
 
 
 @pytest.mark.parametrize("machine", [Ring, Oblivion])

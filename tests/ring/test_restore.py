@@ -182,7 +182,7 @@ def goes_on(folder: Path, at: int) -> bool:
         return brought
 
 
-@pytest.mark.parametrize("first", [1, 7, 13])
+@pytest.mark.parametrize("first", [1, 10])
 def test_the_story_goes_on_from_a_copy_of_any_moment_as_if_nothing_had_been(tmp_path: Path, first: int) -> None:
     at = first
     while goes_on(tmp_path / str(at), at):

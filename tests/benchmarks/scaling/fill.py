@@ -169,6 +169,13 @@ def rough(url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
+# As the migrations made them, which is more than the models say.
+INDEXES = {
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'index' AND name LIKE 'ix_%'",
+    "postgresql": "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() AND indexname LIKE 'ix_%'",
+}
+
+
 def fill(store: Store, tx: Connection, orders: int, story_of: int, say: Callable[[int], None]) -> None:
     """Makes so many orders that have ended, over the years until now; every `story_of`th copy has its story too.
 
@@ -179,8 +186,8 @@ def fill(store: Store, tx: Connection, orders: int, story_of: int, say: Callable
     for number in range(1, PATTERNS + 1):
         deliver(store, number, now - SPAN)
     copies = orders // PATTERNS - 1
-    indexes = [index for table in (ORDERS, INTENTS, HISTORY) for index in table.indexes]
-    for index in indexes:
+    definitions = list(tx.execute(text(INDEXES[tx.dialect.name])).scalars())
+    for index in (index for table in (ORDERS, INTENTS, HISTORY) for index in table.indexes):
         index.drop(tx)
     tx.execute(text(f"CREATE TEMPORARY TABLE copies (n INTEGER PRIMARY KEY, at {TIME[tx.dialect.name]}, kept BOOLEAN)"))
     for table in (ORDERS, DETAILS, RAW, INTENTS, HISTORY):
@@ -190,8 +197,8 @@ def fill(store: Store, tx: Connection, orders: int, story_of: int, say: Callable
         _copy(tx, first, last, copies, now, story_of)
         tx.commit()
         say(last * PATTERNS)
-    for index in indexes:
-        index.create(tx)
+    for definition in definitions:
+        tx.exec_driver_sql(definition)
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT setval('orders_id_seq', (SELECT max(id) FROM orders))"))
     tx.commit()

@@ -1,0 +1,104 @@
+#!/bin/sh
+# Installs this version of syncer on a machine with systemd, or upgrades the one that is there.
+#
+#   /opt/syncer/releases/N      programs, each in a virtual environment of its own; `current` is the one that runs
+#   /etc/syncer                 the configuration and the secrets: yours, never written over
+#   /var/lib/syncer             the database, and backups of it
+#
+# Before an upgrade the database is copied, and the last release is kept: see what is printed where it can't start.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+root=${DESTDIR:-}
+opt=$root/opt/syncer etc=$root/etc/syncer units=$root/etc/systemd/system
+python=${PYTHON:-python3.11}
+
+say() { echo "syncer: $*"; }
+fail() { echo "syncer: $*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || [ -n "$root" ] || fail "run this as root: sudo make install"
+command -v "$python" >/dev/null || fail "Python 3.11 is needed (Debian: apt-get install python3.11 python3.11-venv)"
+"$python" -c 'import ensurepip, venv' 2>/dev/null || fail "Python's venv is needed (Debian: apt-get install python3.11-venv)"
+
+running() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
+active() { running && systemctl --quiet is-active syncer.service; }
+
+# The copy is made by the release that has made the database, while it works on.
+back_up() {
+    [ -e "$opt/current/bin/syncer" ] && [ -e "$etc/syncer.toml" ] && running || return 0
+    [ -e /var/lib/syncer/syncer.db ] || return 0
+    backup=/var/lib/syncer/before-$1.db
+    say "copying the database to $backup"
+    "$root/usr/local/bin/syncer" backup --force "$backup" ||
+        fail "the database could not be copied, and nothing was changed: see above (on PostgreSQL use pg_dump, and SYNCER_NO_BACKUP=1)"
+}
+
+build() {
+    say "building $1"
+    "$python" -m venv "$1"
+    "$1/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-postgres.txt"
+    build=$(mktemp -d)
+    "$1/bin/python" -m venv "$build/venv"
+    "$build/venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements-build.txt"
+    cp -R "$here/pyproject.toml" "$here/README.md" "$here/syncer" "$here/config" "$build/"
+    "$build/venv/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$build/wheel" "$build"
+    "$1/bin/python" -m pip install --quiet --no-deps --no-index "$build"/wheel/*.whl
+    rm -rf "$build"
+    mkdir -p "$1/libexec" "$1/share/doc/syncer"
+    install -m 755 "$here/systemd/alert" "$1/libexec/alert"
+    cp "$here/README.md" "$here/CHANGELOG.md" "$1/share/doc/syncer/"
+    cp -R "$here/docs" "$1/share/doc/syncer/"
+}
+
+place() {
+    mkdir -p "$units" "$root/usr/local/bin" "$etc" "$root/etc/bash_completion.d" "$root/usr/local/share/zsh/site-functions"
+    for unit in syncer.service syncer-once.service syncer-once.timer syncer-alert@.service; do
+        install -m 644 "$here/systemd/$unit" "$units/$unit"
+    done
+    install -m 755 "$here/systemd/command" "$root/usr/local/bin/syncer"
+    install -d -m 755 "$etc"
+    install -d -m 700 "$etc/credentials"
+    install -m 644 "$here/config/syncer.toml" "$etc/syncer.toml.example"
+    "$opt/current/bin/syncer" completion bash >"$root/etc/bash_completion.d/syncer"
+    "$opt/current/bin/syncer" completion zsh >"$root/usr/local/share/zsh/site-functions/_syncer"
+}
+
+before=$(readlink "$opt/current" 2>/dev/null || true)
+number=$(($(basename "${before:-0}" | tr -cd 0-9) + 1))
+release=releases/$number
+mkdir -p "$opt/releases"
+rm -rf "${opt:?}/$release"
+build "$opt/$release"
+[ -n "${SYNCER_NO_BACKUP:-}" ] || back_up "$number"
+
+ln -sfn "$release" "$opt/current.new"
+mv -T "$opt/current.new" "$opt/current"
+place
+# Copies hold people: only the last one stays.
+for old in /var/lib/private/syncer/before-*.db; do
+    [ -z "${backup:-}" ] || [ "$(basename "$old")" = "$(basename "$backup")" ] || rm -f "$old"
+done
+# The release before this one stays, to go back to; older ones go.
+for old in "$opt"/releases/*; do
+    case "$old" in "$opt/$release" | "$opt/${before:-none}") ;; *) rm -rf "$old" ;; esac
+done
+
+if running; then
+    systemctl daemon-reload
+    if active; then
+        say "restarting the service"
+        systemctl restart syncer.service || {
+            echo "syncer: the new version can't start: journalctl -u syncer says why. To go back:" >&2
+            echo "    systemctl stop syncer; ln -sfn $before /opt/syncer/current" >&2
+            [ -z "${backup:-}" ] || echo "    syncer restore $backup" >&2
+            echo "    systemctl start syncer" >&2
+            exit 1
+        }
+    fi
+fi
+if [ -e "$etc/syncer.toml" ]; then
+    say "release $number is installed"
+else
+    say "release $number is installed. Next: write $etc/syncer.toml after syncer.toml.example, put each secret into"
+    say "$etc/credentials, try it with 'syncer check', then: systemctl enable --now syncer"
+fi

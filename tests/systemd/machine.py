@@ -1,0 +1,166 @@
+"""A machine of its own with a real systemd: Debian in a folder, booted in a container, with this machine's network.
+
+Nothing is left of it afterwards but the folder that it is made from, which is kept for the next time. What is claimed
+about syncer is not for here.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGES = "systemd,systemd-sysv,libnss-systemd,dbus,python3,python3-distutils,python3-lib2to3,python3-venv,make"
+TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
+PATIENCE = 60.0  # seconds
+SOURCES = ("Makefile", "README.md", "CHANGELOG.md", "config", "docs", "syncer", "systemd")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def lacking() -> str | None:
+    """Why there can be no such machine here."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed (Debian: debootstrap, systemd-container)"
+    return None if os.geteuid() == 0 else "only root may start a container"
+
+
+def _kept() -> Path:
+    """The folder that lasts from one time to the next; its name says what is in it."""
+    what = hashlib.sha256(PACKAGES.encode())
+    for file in sorted(REPOSITORY.glob("requirements-*.txt")):
+        what.update(file.read_bytes())
+    return Path(tempfile.gettempdir()) / f"syncer-systemd-{what.hexdigest()[:12]}"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o755, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def prepared() -> Path:
+    """The folder with Debian (`root`) and what pip installs (`wheels`), made where it isn't there; a minute or two."""
+    kept = _kept()
+    with _alone(kept):
+        if not (kept / "root.made").exists():
+            shutil.rmtree(kept / "root", ignore_errors=True)
+            _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(kept / "root"))
+            (kept / "root.made").touch()
+        if not (kept / "wheels.made").exists():
+            for name in ("requirements-postgres.txt", "requirements-build.txt"):
+                pip = (sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--only-binary=:all:")
+                _run(*pip, "-r", str(REPOSITORY / name), "-d", str(kept / "wheels"))
+            (kept / "wheels.made").touch()
+    return kept
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+class Machine:
+    """The booted machine. `leader` is the process that is its systemd."""
+
+    def __init__(self, leader: int) -> None:
+        self.leader = leader
+
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command as its root."""
+        into = ("nsenter", "--target", str(self.leader), "--mount", "--uts", "--ipc", "--pid", "--root", "--wd=/")
+        given = [f"{name}={text}" for name, text in {"PATH": PATH, "LANG": "C.UTF-8", **environment}.items()]
+        return subprocess.run(
+            [*into, "env", "-i", *given, *command],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def do(self, *command: str, **environment: str) -> str:
+        """Runs a command that has to go well; its output."""
+        done = self.run(*command, **environment)
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def write(self, path: str, text: str, mode: str = "644") -> None:
+        """Writes a file there."""
+        self.do(
+            "sh",
+            "-c",
+            f'umask 077; mkdir -p "$(dirname "$1")"; printf %s "$2" >"$1"; chmod {mode} "$1"',
+            "-",
+            path,
+            text,
+        )
+
+    def shows(self, unit: str, name: str) -> str:
+        """A unit's property."""
+        return self.do("systemctl", "show", "--value", "--property", name, unit).strip()
+
+    def journal(self, unit: str) -> list[str]:
+        """What a unit has said, line by line."""
+        return self.do("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit", unit).splitlines()
+
+    def wait_for(
+        self, what: Callable[[], Any], why: Callable[[], Any] = lambda: "", patience: float = PATIENCE
+    ) -> None:
+        """Until it is so, or for as long as anybody would wait."""
+        until = time.monotonic() + patience
+        while not what():
+            assert time.monotonic() < until, why()
+            time.sleep(0.25)
+
+
+@contextmanager
+def booted() -> Iterator[Machine]:
+    """The machine, until the end of the block. What is written there is gone afterwards."""
+    kept = prepared()
+    binds = [f"--bind-ro={REPOSITORY / name}:/src/{name}" for name in SOURCES]
+    binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("*.t*ml")]
+    binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("requirements*.txt")]
+    command = [
+        "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--volatile=overlay",
+        "--console=read-only", f"--directory={kept / 'root'}", f"--bind-ro={kept / 'wheels'}:/wheels", *binds,
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            machine = Machine(_leader(process))
+            machine.wait_for(
+                lambda: machine.run("systemctl", "is-system-running").stdout.strip() in {"running", "degraded"}
+            )
+            yield machine
+        finally:
+            process.terminate()  # a clean shutdown
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _leader(process: "subprocess.Popen[str]") -> int:
+    """The container's first process: nspawn's child whose own first process in there it is."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
+        for child in children:
+            status = Path(f"/proc/{child}/status").read_text(encoding="utf-8")
+            if "NSpid:" in status and status.split("NSpid:")[1].splitlines()[0].split()[-1] == "1":
+                return int(child)
+        time.sleep(0.1)
+    raise AssertionError("the container has not begun")
