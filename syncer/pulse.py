@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-LATE = timedelta(minutes=3)  # a pass begins nothing after a minute; besides this, its last calls take their time
+LATE = timedelta(minutes=3)  # a pass takes orders further for a minute; besides, what it reads and calls takes its time
 
 
 @dataclass(frozen=True, slots=True)

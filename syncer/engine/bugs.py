@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from syncer.errors import SyncerError
 from syncer.telemetry import log, place, story
 
-__all__ = ["place", "story", "troubles_told"]
+__all__ = ["BUG", "is_bug", "place", "story", "troubles_told"]
+
+BUG = "a bug in syncer, please report it"
+
+
+def is_bug(trouble: Exception) -> bool:
+    """Whether it is none of the troubles that can be expected, and put into words."""
+    return not isinstance(trouble, SyncerError)
 
 
 @contextmanager
@@ -15,9 +22,9 @@ def troubles_told() -> Iterator[list[Exception]]:
     troubles: list[Exception] = []
     try:
         yield troubles
-    except SyncerError as trouble:
+    except Exception as trouble:  # noqa: BLE001 - a service outlives a bug; which one, the log tells
         troubles.append(trouble)
-        log().error("pass.failed", cause=str(trouble))
-    except Exception as bug:  # noqa: BLE001 - a service outlives a bug; which one, the log tells
-        troubles.append(bug)
-        log().error("pass.failed", cause="a bug in syncer, please report it", bug=place(bug), traceback=story(bug))
+        if is_bug(trouble):
+            log().error("pass.failed", cause=BUG, bug=place(trouble), traceback=story(trouble))
+        else:
+            log().error("pass.failed", cause=str(trouble))

@@ -8,8 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from syncer.engine import Summary
-from syncer.errors import SyncerError
+from syncer.engine import BUG, Summary, is_bug
 from syncer.service.runner import Runner, Work
 from syncer.service.schedule import Schedule
 from syncer.service.signals import Flags, heeding
@@ -20,7 +19,6 @@ from syncer.telemetry import log, place, story
 LOOK_EVERY = 0.2
 GRACE = 10.0  # seconds more than any call takes, which a pass has to end in once it was told to
 EX_SOFTWARE = 70
-BUG = "a bug in syncer, please report it"
 
 __all__ = ["Flags", "Runner", "Schedule", "Systemd", "Work", "heeding", "serve"]
 
@@ -66,10 +64,11 @@ def _reread(runner: Runner, schedule: Schedule, reread: Callable[[], Work | None
     work = None
     try:
         work = reread()
-    except SyncerError as trouble:
-        log().error("config.rejected", problems=[str(trouble)])
-    except Exception as bug:  # noqa: BLE001 - the service goes on as before, whatever is wrong
-        log().error("config.rejected", problems=[BUG], bug=place(bug), traceback=story(bug))
+    except Exception as trouble:  # noqa: BLE001 - the service goes on as before, whatever is wrong
+        if is_bug(trouble):
+            log().error("config.rejected", problems=[BUG], bug=place(trouble), traceback=story(trouble))
+        else:
+            log().error("config.rejected", problems=[str(trouble)])
     if work is not None:
         runner.go_on_with(work)
         schedule.follow(work.every)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from syncer.engine import Engine, Summary, troubles_told
-from syncer.errors import SyncerError
+from syncer.engine import Engine, Summary, is_bug, troubles_told
 from syncer.service.schedule import AT_ONCE, Agenda, Chore, Due
 from syncer.service.standstill import whereabouts
 from syncer.service.systemd import Systemd
@@ -96,7 +95,7 @@ class Runner:
                 if self._stop.is_set():
                     return
                 self._said, self._busy_since = False, time.monotonic()
-                self._do(due)
+                self.do(due)
                 self._over()
         except BaseException as end:  # noqa: BLE001 - it is raised where the service is run
             self.failure = end
@@ -106,7 +105,7 @@ class Runner:
         if self._said and since is not None:
             log().info("pass.resumed", seconds=round(time.monotonic() - since, 1))
 
-    def _do(self, due: Due) -> None:
+    def do(self, due: Due) -> None:
         """One pass, and chores. What fails is said, and tried again when it is due again.
 
         That we live is said after a pass that has completed, or found the store unusable, which no restart mends; not
@@ -121,10 +120,10 @@ class Runner:
         if work is not self._next and not self._stop.is_set():  # cut short for a new configuration, which goes on
             self._agenda.mark(*AT_ONCE, sources=frozenset(self._next.every))
         self._see_to(due.chores)
-        if all(isinstance(trouble, SyncerError) for trouble in troubles):
-            self._systemd.alive(said)
-        else:
+        if any(map(is_bug, troubles)):
             self._systemd.status(said)
+        else:
+            self._systemd.alive(said)
 
     def _known(self, sources: Iterable[str]) -> list[str]:
         """Those that are in the configuration still: what is due may have been marked before it was read again."""
