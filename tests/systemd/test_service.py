@@ -37,9 +37,6 @@ INSTALL = "cd / && rm -rf /root/syncer && cp -r /src /root/syncer && cd /root/sy
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/root"}
 
 
-pytestmark = pytest.mark.xdist_group("systemd")  # one machine, and one process that asks it
-
-
 @dataclass(frozen=True)
 class Server:
     """The machine with syncer on it, and the remotes that it calls."""
@@ -80,25 +77,25 @@ def server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_a_unit_is_one_that_systemd_has_nothing_to_say_about(server: Server, unit: str) -> None:
-    done = server.machine.run("systemd-analyze", "verify", "--man=no", f"/etc/systemd/system/{unit}")
-    assert (done.returncode, done.stderr) == (0, "")
+def a_unit_is_one_that_systemd_has_nothing_to_say_about(server: Server) -> None:
+    for unit in UNITS:
+        done = server.machine.run("systemd-analyze", "verify", "--man=no", f"/etc/systemd/system/{unit}")
+        assert (done.returncode, done.stderr) == (0, ""), unit
 
 
-@pytest.mark.parametrize("unit", ["syncer.service", "syncer-once.service", "syncer-alert@syncer.service"])
-def test_a_service_is_hardly_exposed(server: Server, unit: str) -> None:
-    told = server.machine.do("systemd-analyze", "security", "--no-pager", unit)
-    assert float(told.split("Overall exposure level for")[1].split(":")[1].split()[0]) < MOST_EXPOSED
+def a_service_is_hardly_exposed(server: Server) -> None:
+    for unit in ("syncer.service", "syncer-once.service", "syncer-alert@syncer.service"):
+        told = server.machine.do("systemd-analyze", "security", "--no-pager", unit)
+        assert float(told.split("Overall exposure level for")[1].split(":")[1].split()[0]) < MOST_EXPOSED, unit
 
 
-def test_what_is_missing_is_said_before_the_service_is_started(server: Server) -> None:
+def what_is_missing_is_said_before_the_service_is_started(server: Server) -> None:
     checked = server.machine.run("syncer", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "tg" in checked.stdout
 
 
-def test_the_service_says_when_it_is_ready_and_delivers_orders_also_by_a_command(server: Server) -> None:
+def the_service_says_when_it_is_ready_and_delivers_orders_also_by_a_command(server: Server) -> None:
     plain, commanded = server.world.order(), server.world.order(service=PROGRAM)
     server.machine.do("systemctl", "enable", "--now", "syncer")
     assert server.machine.shows("syncer", "ActiveState") == "active"
@@ -107,14 +104,14 @@ def test_the_service_says_when_it_is_ready_and_delivers_orders_also_by_a_command
     assert server.machine.do("cat", f"{STATE}/runs").split() == [f"tg:{commanded}"]
 
 
-def test_the_journal_is_json_and_holds_no_secret(server: Server) -> None:
+def the_journal_is_json_and_holds_no_secret(server: Server) -> None:
     lines = server.machine.journal("syncer")
     ours = [json.loads(line) for line in lines if line.startswith("{")]
     assert {"service.started", "portal.polled", "order.told"} <= {line["event"] for line in ours}
     assert not [line for line in lines if KEY in line or PASSWORD in line]
 
 
-def test_credentials_and_the_database_are_the_service_s_alone(server: Server) -> None:
+def credentials_and_the_database_are_the_service_s_alone(server: Server) -> None:
     machine, pid = server.machine, server.machine.shows("syncer", "MainPID")
     for place in (
         "/etc/syncer/credentials/tg_key",
@@ -130,7 +127,7 @@ def test_credentials_and_the_database_are_the_service_s_alone(server: Server) ->
     }
 
 
-def test_root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_can_not_use(server: Server) -> None:
+def root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_can_not_use(server: Server) -> None:
     shown = json.loads(server.machine.do("syncer", "status", "--json"))
     assert shown["states"]["delivered"] == 2
     server.machine.do("syncer", "backup", "/var/lib/syncer/by-hand.db")
@@ -138,7 +135,7 @@ def test_root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_ca
     assert foreign == ""
 
 
-def test_a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Server) -> None:
+def a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Server) -> None:
     text = server.world.config_file.read_text(encoding="utf-8")
     server.configure(text.replace('kind = "xsp"', 'kind = "xps"', 1))
     server.machine.do("systemctl", "reload", "syncer")
@@ -151,7 +148,7 @@ def test_a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Serv
     assert server.machine.shows("syncer", "NRestarts") == "0"
 
 
-def test_a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(server: Server) -> None:
+def a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(server: Server) -> None:
     server.machine.write("/etc/systemd/system/syncer.service.d/quick.conf", QUICK)
     server.machine.do("systemctl", "daemon-reload")
     server.machine.do("systemctl", "restart", "syncer")
@@ -164,7 +161,7 @@ def test_a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(serv
     assert_nothing_twice(server.world)
 
 
-def test_an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release(server: Server) -> None:
+def an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release(server: Server) -> None:
     server.machine.do("sh", "-c", INSTALL, **OFFLINE)
     assert server.machine.do("readlink", "/opt/syncer/current").strip() == "releases/2"
     copies = server.machine.do("sh", "-c", f"stat -c '%a %n' {STATE}/before-*").split()
@@ -175,14 +172,14 @@ def test_an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release(s
     assert "credential" in server.machine.do("cat", "/etc/syncer/syncer.toml")  # as it was
 
 
-def test_a_stop_is_clean(server: Server) -> None:
+def a_stop_is_clean(server: Server) -> None:
     server.machine.do("systemctl", "stop", "syncer")
     assert server.machine.shows("syncer", "Result") == "success"
     assert server.said("service.stopped")
     assert server.world.host.crashes == []
 
 
-def test_passes_by_the_timer_do_without_a_daemon(server: Server) -> None:
+def passes_by_the_timer_do_without_a_daemon(server: Server) -> None:
     number = server.world.order()
     server.machine.do("systemctl", "start", "syncer-once.timer")
     server.machine.do("systemctl", "start", "syncer-once.service")
@@ -192,7 +189,7 @@ def test_passes_by_the_timer_do_without_a_daemon(server: Server) -> None:
     server.machine.do("systemctl", "stop", "syncer-once.timer")
 
 
-def test_a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever(server: Server) -> None:
+def a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever(server: Server) -> None:
     server.machine.write("/etc/syncer/alert", '#!/bin/sh\necho "somebody is told of $1"\n', "755")
     server.machine.write("/etc/syncer/syncer.toml", "this is no TOML [")
     assert server.machine.run("systemctl", "start", "syncer").returncode != 0
@@ -202,7 +199,7 @@ def test_a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever
     assert any("has failed, and needs a person" in line for line in server.machine.journal("syncer-alert@syncer"))
 
 
-def test_uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays(server: Server) -> None:
+def uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays(server: Server) -> None:
     told = server.machine.do("sh", "-c", "cd /root/syncer && make uninstall")
     assert "/var/lib/syncer" in told
     assert server.machine.run("test", "-e", "/opt/syncer").returncode != 0
@@ -210,3 +207,28 @@ def test_uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays(server
     for kept in ("/etc/syncer/syncer.toml", "/etc/syncer/credentials/tg_key", f"{STATE}/syncer.db"):
         server.machine.do("test", "-e", kept)
     assert_nothing_twice(server.world)
+
+
+CLAIMS = (
+    a_unit_is_one_that_systemd_has_nothing_to_say_about,
+    a_service_is_hardly_exposed,
+    what_is_missing_is_said_before_the_service_is_started,
+    the_service_says_when_it_is_ready_and_delivers_orders_also_by_a_command,
+    the_journal_is_json_and_holds_no_secret,
+    credentials_and_the_database_are_the_service_s_alone,
+    root_s_commands_work_beside_the_service_and_leave_it_nothing_that_it_can_not_use,
+    a_reload_goes_on_with_what_is_right_and_says_what_is_wrong,
+    a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost,
+    an_upgrade_copies_the_database_first_and_goes_on_with_the_new_release,
+    a_stop_is_clean,
+    passes_by_the_timer_do_without_a_daemon,
+    a_service_that_can_not_start_is_told_to_a_person_and_not_tried_for_ever,
+    uninstalled_the_program_is_gone_and_what_is_the_operator_s_stays,
+)
+
+
+def test_on_a_machine_with_systemd_each_of_these_is_so(server: Server) -> None:
+    """One test, so that one process asks the one machine, in this order."""
+    for claim in CLAIMS:
+        print(claim.__name__.replace("_", " "))
+        claim(server)
