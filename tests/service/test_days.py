@@ -52,11 +52,8 @@ class Days:
         self._runner = Runner(
             Work(bench.engine, {"stads": EVERY}, AFTER), self.agenda, Flags().stop, lambda _: None, Systemd({})
         )
-        spans: dict[str, timedelta] = {
-            "poll stads": EVERY,
-            **CHORES,
-            Chore.WORK: EVERY,
-        }  # each five seconds would take a while
+        # Work that is looked for each five seconds would take a while.
+        spans = {"poll stads": EVERY} | {str(chore): max(span, EVERY) for chore, span in CHORES.items()}
         self._jobs = {name: Phased(name, span) for name, span in spans.items()}
         self._next = [(trigger.get_next_fire_time(None, NOW), name) for name, trigger in self._jobs.items()]
         heapq.heapify(self._next)
