@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-LATE = timedelta(minutes=3)  # a pass begins nothing after a minute; besides this, its last calls take their time
+LATE = timedelta(minutes=3)  # a pass takes orders further for a minute; besides, what it reads and calls takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,16 @@ class Heart:
             self._pulse = Pulse(last.started_at, now, seconds, last.passes + 1, None, read)
             self._beat = time.monotonic()
 
+    def allow(self, late: timedelta) -> None:
+        """From now on a pass may take so long."""
+        with self._lock:
+            self._late = late.total_seconds()
+
     def pulse(self) -> Pulse:
         """How the service is now."""
         with self._lock:
-            last, idle = self._pulse, time.monotonic() - self._beat
-        if idle <= self._late:
+            last, idle, late = self._pulse, time.monotonic() - self._beat, self._late
+        if idle <= late:
             return last
         what = "no pass has completed since the start" if last.last_pass_at is None else "no pass has completed"
         told = f"{what} for {idle:.0f} s: the log says what the last one was at; restart syncer if nothing moves"

@@ -54,6 +54,12 @@ class Redactor:
                 self._passing.append(secret)
                 self._compile()
 
+    def keep(self, secrets: Iterable[str]) -> None:
+        """Hides the secrets of a configuration that is read again. The old ones may still come back in."""
+        with self._lock:
+            self._lasting.update(secret for secret in secrets if len(secret) >= SHORTEST)
+            self._compile()
+
     def _compile(self) -> None:
         longest_first = sorted(self._lasting.union(self._passing), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(_exactly, longest_first))) if longest_first else None

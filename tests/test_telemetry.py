@@ -105,6 +105,13 @@ def test_a_secret_got_at_run_time_is_hidden_from_then_on() -> None:
     assert json.loads(stream.getvalue())["text"] == f"hash={HIDDEN}"
 
 
+def test_secrets_that_were_replaced_are_hidden_beside_the_new_ones_and_those_of_run_time() -> None:
+    redactor = Redactor([KEY])
+    redactor.add("0f1e2d3c4b5a")
+    redactor.keep(["another-secret", ""])
+    assert redactor.scrub(f"{KEY} 0f1e2d3c4b5a another-secret as is") == f"{HIDDEN} {HIDDEN} {HIDDEN} as is"
+
+
 def test_months_of_hashes_do_not_push_the_configured_secrets_out_nor_pile_up() -> None:
     redactor = Redactor([KEY])
     for number in range(3 * PASSING):

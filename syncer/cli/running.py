@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     with heeding(flags):
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
         with Store.open(store_url(config)) as store:
-            service = _Configured(arguments, store, config, redactor)
+            service = _Configured(arguments, store, config, redactor, Heart(_late(config)))
             with _pages(service) as passed, _noted(store):
                 serve(service.work(), flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
@@ -54,7 +54,7 @@ def _noted(store: Store) -> Iterator[None]:
 @contextmanager
 def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
     """Health, metrics and the status page, where they are configured; to be told of each pass."""
-    heart = Heart(LATE + 2 * _longest_call(service.config))
+    heart = service.heart
     if service.config.web is None:
         yield lambda summary: heart.beat(summary.seconds, summary.polled)
         return
@@ -79,6 +79,7 @@ class _Configured:
     store: Store
     config: Config
     redactor: Redactor
+    heart: Heart
     called: Callable[[Called], None] | None = None
     shown: Site | None = None
 
@@ -90,9 +91,12 @@ class _Configured:
 
     def work(self) -> Work:
         """As the configuration stands."""
-        every = {name: portal.poll_every for name, portal in self.config.portals.items()}
-        engine = engine_of(self.config, self.store, self.redactor, called=self.called)
-        return Work(engine, every, self.config.privacy.erase_after, _longest_call(self.config))
+        return self._work_of(self.config)
+
+    def _work_of(self, config: Config) -> Work:
+        every = {name: portal.poll_every for name, portal in config.portals.items()}
+        engine = engine_of(config, self.store, self.redactor, called=self.called)
+        return Work(engine, every, config.privacy.erase_after, _longest_call(config))
 
     def reread(self) -> Work | None:
         """As the file says now; None, with every problem in the log, where it is wrong or needs a restart."""
@@ -104,17 +108,24 @@ class _Configured:
         if problems:
             log().error("config.rejected", problems=[self.redactor.scrub(str(problem)) for problem in problems])
             return None
-        self.redactor = Redactor([*self.config.secrets(), *config.secrets()])  # the old ones may still come back in
+        self.redactor.keep(config.secrets())
+        work = self._work_of(config)  # it reads the store, and may fail: nothing is otherwise until then
         self.config, self.shown = config, None
+        self.heart.allow(_late(config))
         configure(level(self.arguments, config), config.log.format, aside(sys.stdout), self.redactor)
         for warning in config.warnings:
             log().warning("config.odd", text=str(warning))
-        return self.work()
+        return work
 
 
 def _longest_call(config: Config) -> timedelta:
     """How long one call may take, of whichever remote."""
     return max((getattr(one, "timeout", timedelta()) for one in config.remotes.values()), default=timedelta())
+
+
+def _late(config: Config) -> timedelta:
+    """How long no pass may complete before something is wrong."""
+    return LATE + 2 * _longest_call(config)
 
 
 def _fixed(before: Config, after: Config) -> Iterator[Problem]:

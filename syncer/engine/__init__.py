@@ -4,7 +4,7 @@ The two protocols that a remote system is made to fit live here. No remote is kn
 the store's verbs.
 """
 
-from syncer.engine.bugs import troubles_told
+from syncer.engine.bugs import BUG, is_bug, troubles_told
 from syncer.engine.health import Health
 from syncer.engine.passes import Engine, Progress, Summary
 from syncer.engine.protocols import Follower, Sink, Source
@@ -13,6 +13,7 @@ from syncer.engine.steps import Room, Tally
 from syncer.engine.verifying import About, Difference, Parties, Unasked, Verdict, verify
 
 __all__ = [
+    "BUG",
     "About",
     "Difference",
     "Engine",
@@ -28,6 +29,7 @@ __all__ = [
     "Tally",
     "Unasked",
     "Verdict",
+    "is_bug",
     "troubles_told",
     "verify",
 ]

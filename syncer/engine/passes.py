@@ -4,17 +4,19 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeGuard
 
 from structlog.contextvars import bound_contextvars
 
 from syncer.engine.bugs import place, story
 from syncer.engine.flow import Flow
+from syncer.engine.readings import Readings
 from syncer.engine.steps import Room, Tally, Walk, left_alone, legible
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import Accounting, Observation, Rules
@@ -25,6 +27,7 @@ LINGER = 10.0  # seconds, and the longest patience: so long `--once` waits until
 MOST_ROUNDS = 20  # that one order is taken up again in a pass: a guard, never met by an order that waits for its time
 PORTION = 64  # orders taken in hand at once, where no other worker goes short by it
 POLLING = "polling"  # what one worker does for all that share a database
+PROMPT = 2.0  # seconds that the work waits for what is read; then it goes on beside it
 EVENTED = 10  # how much rarer an order is read by itself, where the network's events tell of it
 
 
@@ -112,13 +115,37 @@ class Engine:
 
     # --- the pass ---------------------------------------------------------------------------------------------
 
-    def run_pass(
-        self, *, once: bool = False, sources: Iterable[str] | None = None, limit: timedelta | None = None
-    ) -> Summary:
-        """One pass. `once` polls every source and overrides waits; else only `sources` are polled.
+    def run_pass(self, *, once: bool = False, sources: Iterable[str] | None = None) -> Summary:
+        """One pass. `once` polls every source and overrides waits; else only `sources` are polled."""
+        wanted = list(self.room.sources) if sources is None else list(sources)
 
-        No order is begun after the `limit`: what is left is the next pass's.
+        def make(tally: Tally) -> dict[str, Accounting]:
+            leads = once or self.room.store.leases.lead(POLLING)
+            polled = self._poll(wanted if leads else [], tally)
+            self._work(tally, self.rules if once else self._listen(tally, leads=leads), once=once)
+            return polled
+
+        return self._pass(make, once=once)
+
+    def run_bounded(
+        self, sources: Iterable[str], limit: timedelta, more: Callable[[], Iterable[str]] = tuple
+    ) -> Summary:
+        """One pass as a service makes it: no order is taken a step further after the `limit`, but by the next pass.
+
+        A remote that is slow to be read holds up nothing but what is about itself: all else is worked on meanwhile,
+        and sources that become due, as `more` tells, are polled. The pass ends when all that it reads has been read.
         """
+
+        def make(tally: Tally) -> dict[str, Accounting]:
+            reading = Readings()
+            try:
+                return self._beside(reading, list(sources), more, tally, limit.total_seconds())
+            finally:
+                reading.wait()  # no source is ever read twice at the same time
+
+        return self._pass(make)
+
+    def _pass(self, make: Callable[[Tally], dict[str, Accounting]], *, once: bool = False) -> Summary:
         began, calls, at = time.monotonic(), self._calls(), self.room.now()
         tally = Tally()
         self.room.store.mend(at)
@@ -126,11 +153,7 @@ class Engine:
         if once:
             self.room.health.override()
             self.room.store.hasten(at)
-        leads = once or self.room.store.leases.lead(POLLING)
-        wanted = list(self.room.sources) if sources is None else list(sources)
-        polled = self._poll(wanted if leads else [], tally)
-        rules = self.rules if once else self._listen(tally, leads=leads)
-        self._work(tally, rules, math.inf if limit is None else began + limit.total_seconds(), once=once)
+        polled = make(tally)
         summary = Summary(
             at=at,
             seconds=time.monotonic() - began,
@@ -143,6 +166,32 @@ class Engine:
         )
         self.room.store.note_pass(summary.as_json())
         return summary
+
+    def _beside(
+        self, reading: Readings, due: list[str], more: Callable[[], Iterable[str]], tally: Tally, limit: float
+    ) -> dict[str, Accounting]:
+        """Reads, and works beside it, until both are done; what each poll has come to."""
+        polled: dict[str, Accounting] = {}
+        told: dict[str, bool] = {}
+        over, leads = time.monotonic() + limit, self.room.store.leases.lead(POLLING)
+        for name in self.room.followers if leads else ():
+            reading.begin(name, partial(self._listen_to, name, tally))
+        while True:
+            for name in due if leads else ():
+                reading.begin(name, partial(self._poll_one, name, tally))
+            reading.wait(PROMPT)
+            under_way = reading.under_way
+            for name, gave in reading.take():
+                if name in self.room.followers:
+                    told[name] = gave
+                elif gave is not None:
+                    polled[name] = _sum(polled.get(name, Accounting()), gave)
+            until = time.monotonic() + limit
+            self._work(tally, self._rarer(told), until=until, besides=under_way)
+            if not under_way:
+                return polled
+            due = [name for name in more() if name not in under_way] if time.monotonic() < over else []
+            tally.blocked.clear()  # what had to wait for a while need not wait for what hangs
 
     def _poll(self, names: list[str], tally: Tally) -> dict[str, Accounting]:
         self._progress.say("polling", 0, len(names))
@@ -196,16 +245,19 @@ class Engine:
 
     def _listen(self, tally: Tally, *, leads: bool) -> Rules:
         """Where a network lists events, the orders that they speak of become due at once, and all others rarer."""
+        return self._rarer({name: self._listen_to(name, tally) for name in self.room.followers} if leads else {})
+
+    def _rarer(self, told: Mapping[str, bool]) -> Rules:
+        """The rules, with orders read rarer where events tell of them; where nothing is `told`, as it was before."""
         terms = dict(self.rules.terms)
         for name in self.room.followers:
-            told = self._listen_to(name, tally) if leads else self._listened_to(name)
-            if told:
+            if told[name] if name in told else self._listened_to(name):
                 every = min(timedelta(hours=1), terms[name].poll_every * EVENTED)
                 terms[name] = replace(terms[name], poll_every=max(every, terms[name].poll_every))
         return replace(self.rules, terms=terms)
 
     def _listened_to(self, name: str) -> bool:
-        """Whether another worker reads the network's events."""
+        """Whether the network's events were ever read, by another worker say."""
         return self.room.store.cursor(_events_of(name)).last_poll_at is not None
 
     def _listen_to(self, name: str, tally: Tally) -> bool:
@@ -232,23 +284,36 @@ class Engine:
 
     # --- the work ---------------------------------------------------------------------------------------------
 
-    def _work(self, tally: Tally, rules: Rules, until: float, *, once: bool) -> None:
-        """Takes every order as far as it goes now, and those that are due again after that, once more."""
+    def _work(
+        self,
+        tally: Tally,
+        rules: Rules,
+        *,
+        until: float = math.inf,
+        besides: frozenset[str] = frozenset(),
+        once: bool = False,
+    ) -> None:
+        """Takes every order as far as it goes now, and those that are due again after that, once more.
+
+        No step is begun after `until`, and none about the remotes `besides`, nor about an order of theirs.
+        """
         deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
         while not self.stopped:
-            worked = self._round(tally, rules, rounds, until)
+            worked = self._round(tally, rules, rounds, until, besides)
             if not worked and not (once and self._worth_waiting(tally, deadline)):
                 return
 
-    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], until: float) -> bool:
+    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], until: float, besides: frozenset[str]) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
         portion = self._workers if self.room.store.leases.shared else PORTION
         claims = _Claims(self.room, tally, rounds, portion=portion)
 
         def refill(full: frozenset[str]) -> list[Walk]:
             more = [] if self.stopped or time.monotonic() > until else claims.more(full)
-            return [Walk(self.room, rules, tally, held, lambda: self.stopped) for held in more]
+            return [
+                Walk(self.room, rules, tally, held, lambda: self.stopped, until=until, besides=besides) for held in more
+            ]
 
         def done(walk: Walk) -> None:
             claims.give_back(walk.held.id)
@@ -383,6 +448,10 @@ class _Claims:
     def end(self) -> None:
         """Gives back all that was had."""
         self._room.store.let_go([*self._in_hand, *self._to_give])
+
+
+def _sum(one: Accounting, other: Accounting) -> Accounting:
+    return Accounting(*(first + second for first, second in zip(astuple(one), astuple(other), strict=True)))
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Future[Any]:

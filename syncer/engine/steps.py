@@ -4,6 +4,8 @@ Every call that changes something is begun in the store first; every outcome is 
 stays its own.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -98,11 +100,20 @@ class Step:
 class Walk:
     """One order's steps in one go: `next` says what comes, `take` does it, until `next` says None.
 
-    Only the store's own trouble is raised.
+    Nothing is begun after `until`, on the monotonic clock, and nothing about the remotes `besides`, nor about an order
+    of theirs. Only the store's own trouble is raised.
     """
 
     def __init__(
-        self, room: Room, rules: Rules, tally: Tally, held: InHand, stopped: Callable[[], bool] = lambda: False
+        self,
+        room: Room,
+        rules: Rules,
+        tally: Tally,
+        held: InHand,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        until: float = math.inf,
+        besides: frozenset[str] = frozenset(),
     ) -> None:
         self.held = held
         self.place: str | None = None  # the remote that keeps a place for this walk's next call
@@ -113,6 +124,8 @@ class Walk:
         self._rules = rules
         self._tally = tally
         self._stopped = stopped
+        self._until = until
+        self._besides = besides
         self._going = True
         self._begun = False  # the open intent was begun just now: its call is to be made
         self._steps = 0
@@ -196,16 +209,25 @@ class Walk:
         if gone is not None:
             self._apply(Broke(f"{gone} is not in the configuration any more: put it back, then retry"))
             return None
-        shut = [name for name in needs(step, order) if not self._admit(name)]
+        if self._not_now(step, order):
+            return None
+        written = step.intent is None or step.intent.at is not None  # decided only now: it is written down first
+        return Step(step, remote_of(step, order) if written else None)
+
+    def _not_now(self, step: Next, order: Order) -> bool:
+        """Whether the step has to wait: for the next pass, for what is read just now, or for a remote that is down."""
+        wanted = needs(step, order)
+        if time.monotonic() > self._until or not self._besides.isdisjoint({order.portal, *wanted}):
+            self._tally.blocked.add(order.name)
+            return True
+        shut = [name for name in wanted if not self._admit(name)]
         if shut:
             now = self._room.now()
             if any(self._room.health.left_alone(name, now) for name in shut):
                 self._tally.blocked.add(order.name)
             else:  # somebody finds out just now whether the remote is up again
                 self.again = True
-            return None
-        written = step.intent is None or step.intent.at is not None  # decided only now: it is written down first
-        return Step(step, remote_of(step, order) if written else None)
+        return bool(shut)
 
     def _unbegin(self) -> None:
         """Stopped between writing a call down and making it: it was not made."""
@@ -420,6 +442,8 @@ class Walk:
     def _may_begin(self, intent: Intent) -> bool:
         return (
             not self._stopped()
+            and time.monotonic() <= self._until
+            and intent.target not in self._besides
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
             and self._room.health.up(intent.target, self._room.now())
             and self._has_place(intent.target)

@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from syncer.engine import Summary
+from syncer.engine import BUG, Summary, is_bug
 from syncer.service.runner import Runner, Work
 from syncer.service.schedule import Schedule
 from syncer.service.signals import Flags, heeding
+from syncer.service.standstill import whereabouts
 from syncer.service.systemd import Systemd
-from syncer.telemetry import log
+from syncer.telemetry import log, place, story
 
 LOOK_EVERY = 0.2
 GRACE = 10.0  # seconds more than any call takes, which a pass has to end in once it was told to
@@ -48,6 +49,7 @@ def serve(
         systemd.ready("the first pass has begun")
         while not flags.stop.wait(LOOK_EVERY) and runner.failure is None:
             schedule.look()
+            runner.look()
             if flags.reread.is_set():
                 flags.reread.clear()
                 _reread(runner, schedule, reread, systemd)
@@ -59,7 +61,14 @@ def serve(
 def _reread(runner: Runner, schedule: Schedule, reread: Callable[[], Work | None], systemd: Systemd) -> None:
     """Goes on with what the configuration says now, from the next pass; or as before, where it is wrong."""
     systemd.reloading()
-    work = reread()
+    work = None
+    try:
+        work = reread()
+    except Exception as trouble:  # noqa: BLE001 - the service goes on as before, whatever is wrong
+        if is_bug(trouble):
+            log().error("config.rejected", problems=[BUG], bug=place(trouble), traceback=story(trouble))
+        else:
+            log().error("config.rejected", problems=[str(trouble)])
     if work is not None:
         runner.go_on_with(work)
         schedule.follow(work.every)
@@ -75,8 +84,9 @@ def _running(schedule: Schedule, runner: Runner, systemd: Systemd) -> Iterator[N
     try:
         yield
     finally:
-        systemd.stopping()
+        within = runner.work.patience.total_seconds() + GRACE
+        systemd.stopping(within + GRACE)
         schedule.stop()
-        if not runner.stop(within=runner.work.patience.total_seconds() + GRACE):
-            log().error("service.hung", seconds=runner.work.patience.total_seconds() + GRACE)
+        if not runner.stop(within):
+            log().error("service.hung", seconds=within, at=whereabouts())
             os._exit(EX_SOFTWARE)  # its threads can't be ended; what they have begun is written down

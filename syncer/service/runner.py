@@ -1,15 +1,25 @@
 """The one thread that runs passes. It takes what is due, does it, and says that it lives."""
 
+import math
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from syncer.engine import Engine, Summary, troubles_told
+from syncer.engine import Engine, Summary, is_bug, troubles_told
 from syncer.service.schedule import AT_ONCE, Agenda, Chore, Due
+from syncer.service.standstill import whereabouts
 from syncer.service.systemd import Systemd
+from syncer.telemetry import log
 
-LONGEST_PASS = timedelta(minutes=1)  # in which orders are begun: polls come in between, however many orders are due
+LONGEST_PASS = timedelta(minutes=1)  # in which orders are taken further; then a pass only waits for what is under way
+CALLS = 2  # of the longest, one after the other, that a pass may wait for at its end
+OVERDUE = timedelta(seconds=30)  # more than that, before it is said
+BEFORE = 0.8  # of the time after which systemd ends a service that hangs: that it hangs is said until then
+AGAIN = 900.0  # seconds until a chore that failed is tried again
+FAILED = "the last pass has failed: the log says why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,9 @@ class Runner:
         self._on_pass = on_pass
         self._systemd = systemd
         self._passes = 0
+        self._again: dict[Chore, float] = {}  # chores that have failed, and when they are tried again
+        self._busy_since: float | None = None
+        self._said = False  # that the pass is overdue
         self._thread = threading.Thread(target=self._run, name="passes", daemon=True)
 
     def start(self) -> None:
@@ -51,6 +64,18 @@ class Runner:
         """From the next pass on. The one under way begins no call any more."""
         before, self._next = self._next, work
         before.engine.stop()
+
+    def look(self) -> None:
+        """Says in the log, once, that a pass takes longer than any should, and where it is. To be called often."""
+        since = self._busy_since
+        seconds = 0.0 if since is None else time.monotonic() - since
+        if seconds > self._longest() and not self._said:
+            self._said = True
+            log().error("pass.overdue", seconds=round(seconds, 1), at=whereabouts())
+
+    def _longest(self) -> float:
+        longest = (LONGEST_PASS + CALLS * self.work.patience + OVERDUE).total_seconds()
+        return longest if self._systemd.watchdog is None else min(longest, BEFORE * self._systemd.watchdog)
 
     def stop(self, within: float) -> bool:
         """No new call begins; waits for those under way. False where that took longer than so many seconds."""
@@ -69,26 +94,59 @@ class Runner:
                     self.work = self._next
                 if self._stop.is_set():
                     return
-                self._do(due)
+                self._said, self._busy_since = False, time.monotonic()
+                self.do(due)
+                self._over()
         except BaseException as end:  # noqa: BLE001 - it is raised where the service is run
             self.failure = end
 
-    def _do(self, due: Due) -> None:
-        """One pass, and chores. What fails is said, and tried again when it is due again."""
-        engine, said = self.work.engine, "the last pass has failed: the log says why"
-        with troubles_told():
-            summary = engine.run_pass(sources=sorted(due.sources), limit=LONGEST_PASS)
-            if engine.stopped and not self._stop.is_set():  # cut short for a new configuration, which goes on
-                self._agenda.mark(*AT_ONCE, sources=frozenset(self._next.every))
+    def _over(self) -> None:
+        since, self._busy_since = self._busy_since, None
+        if self._said and since is not None:
+            log().info("pass.resumed", seconds=round(time.monotonic() - since, 1))
+
+    def do(self, due: Due) -> None:
+        """One pass, and chores. What fails is said, and tried again when it is due again.
+
+        That we live is said after a pass that has completed, or found the store unusable, which no restart mends; not
+        after one that met a bug.
+        """
+        work, said = self.work, FAILED
+        with troubles_told() as troubles:
+            summary = work.engine.run_bounded(self._known(due.sources), LONGEST_PASS, self._more)
             self._passes += 1
             said = _in_words(self._passes, summary)
             self._on_pass(summary)
-        with troubles_told():
-            if Chore.ERASE in due.chores:
-                engine.erase(self.work.erase_after)
-            if Chore.CARE in due.chores:
-                engine.care()
-        self._systemd.alive(said)
+        if work is not self._next and not self._stop.is_set():  # cut short for a new configuration, which goes on
+            self._agenda.mark(*AT_ONCE, sources=frozenset(self._next.every))
+        self._see_to(due.chores)
+        if any(map(is_bug, troubles)):
+            self._systemd.status(said)
+        else:
+            self._systemd.alive(said)
+
+    def _known(self, sources: Iterable[str]) -> list[str]:
+        """Those that are in the configuration still: what is due may have been marked before it was read again."""
+        return sorted(name for name in sources if name in self.work.every)
+
+    def _more(self) -> list[str]:
+        """The sources that have become due while a pass is under way."""
+        return self._known(self._agenda.take_sources())
+
+    def _see_to(self, chores: frozenset[Chore]) -> None:
+        """The chores that are due, and those that have failed before; none once the service is to stop."""
+        engine = self.work.engine
+        does: dict[Chore, Callable[[], object]] = {
+            Chore.ERASE: partial(engine.erase, self.work.erase_after),
+            Chore.CARE: engine.care,
+        }
+        for chore, do in does.items():
+            now = time.monotonic()
+            if (chore in chores or self._again.get(chore, math.inf) <= now) and not self._stop.is_set():
+                self._again[chore] = now + AGAIN
+                with troubles_told():
+                    do()
+                    del self._again[chore]
 
 
 def _in_words(passes: int, summary: Summary) -> str:

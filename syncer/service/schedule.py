@@ -70,6 +70,13 @@ class Agenda:
             self._chores.clear()
             return None if self._closed else due
 
+    def take_sources(self) -> frozenset[str]:
+        """Takes the sources that are due now, if any."""
+        with self._changed:
+            due = frozenset(self._sources)
+            self._sources.clear()
+            return due
+
     def close(self) -> None:
         """Nothing is due any more."""
         with self._changed:

@@ -33,20 +33,24 @@ class Systemd:
         self._say("READY=1", f"STATUS={status}")
 
     def alive(self, status: str) -> None:
-        """A pass has ended. Said by nothing else, or a service that hangs would look alive."""
+        """A pass has come to its end. Said by nothing else, or a service that hangs would look alive."""
         self._say(f"STATUS={status}", *(["WATCHDOG=1"] if self.watchdog is not None else []))
+
+    def status(self, status: str) -> None:
+        """How things stand, which is no sign of life."""
+        self._say(f"STATUS={status}")
 
     def reloading(self) -> None:
         """The configuration is being read again."""
         self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> None:
-        """No new call begins."""
-        self._say("STOPPING=1", "STATUS=ends when the calls under way have ended")
+    def stopping(self, within: float) -> None:
+        """No new call begins, and the end comes in so many seconds."""
+        self.extend(within, "ends when the calls under way have ended", "STOPPING=1")
 
-    def extend(self, seconds: int, status: str) -> None:
-        """The start, or the end, takes so much longer."""
-        self._say(f"EXTEND_TIMEOUT_USEC={seconds * 1_000_000}", f"STATUS={status}")
+    def extend(self, seconds: float, status: str, *also: str) -> None:
+        """The start, or the end, may take so long, whatever the unit says."""
+        self._say(*also, f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}", f"STATUS={status}")
 
     def _say(self, *lines: str) -> None:
         if not self._address:

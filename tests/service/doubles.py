@@ -22,10 +22,12 @@ class FakeEngine:
         self.cared = 0
         self.meetings = 0
         self.stopped = self.closed = False
+        self.more: Callable[[], Iterable[str]] = tuple
         self._work = work
         self._busy = threading.Lock()
 
-    def run_pass(self, sources: Iterable[str], limit: timedelta) -> Summary:
+    def run_bounded(self, sources: Iterable[str], _limit: timedelta, more: Callable[[], Iterable[str]]) -> Summary:
+        self.more = more
         self.meetings += not self._busy.acquire(blocking=False)
         try:
             self.passes.append(list(sources))

@@ -10,10 +10,10 @@ import pytest
 import time_machine
 
 from syncer import service
-from syncer.service import Flags, Work, schedule
+from syncer.service import Flags, Work, runner, schedule
 from syncer.service.schedule import Chore
 from syncer.store import StoreError
-from tests.service.doubles import AFTER, FakeEngine, served, work_of
+from tests.service.doubles import AFTER, QUICK, FakeEngine, served, work_of
 
 EVERY = {"stads": timedelta(minutes=2), "malmö": timedelta(seconds=30)}
 
@@ -44,9 +44,9 @@ def test_passes_follow_one_another_and_never_meet(flags: Flags) -> None:
 
 
 def test_the_first_pass_polls_every_source_and_erases_what_is_old(flags: Flags) -> None:
-    engine = ending(flags, 1)
+    engine = ending(flags, 2)
     served(engine, flags, EVERY)
-    assert engine.passes == [["malmö", "stads"]]
+    assert engine.passes[0] == ["malmö", "stads"]
     assert (engine.erased, engine.cared) == ([AFTER], 0)
 
 
@@ -156,7 +156,7 @@ def test_a_wall_clock_that_jumps_neither_stalls_the_passes_nor_makes_up_for_year
 
 
 def test_what_is_read_again_is_gone_on_with_and_the_pass_before_has_begun_no_call_since(flags: Flags) -> None:
-    new = ending(flags, 2)
+    new = ending(flags, 3)
     old = FakeEngine(lambda _number: flags.reread.set())
 
     def reread() -> Work:
@@ -166,7 +166,7 @@ def test_what_is_read_again_is_gone_on_with_and_the_pass_before_has_begun_no_cal
     served(old, flags, reread=reread)
     assert old.stopped
     assert old.closed
-    assert new.passes[0] == ["malmö", "stads"]
+    assert ["malmö", "stads"] in new.passes[:2]  # the first may have been due before
     assert not new.closed
 
 
@@ -206,3 +206,102 @@ def test_sources_whose_poll_was_cut_short_by_a_new_configuration_are_polled_by_i
     threading.Thread(target=hang_up).start()
     served(old, flags, {"stads": timedelta(hours=1)}, reread=reread)
     assert new.passes[0] == ["stads"]
+
+
+def test_a_portal_that_left_the_configuration_is_not_polled_though_it_was_due(flags: Flags) -> None:
+    new = ending(flags, 3)
+    old: FakeEngine
+
+    def work(_number: int) -> None:
+        flags.reread.set()
+        time.sleep(0.3)  # its job marks it once more meanwhile
+
+    old = FakeEngine(work)
+    served(old, flags, QUICK, reread=lambda: work_of(new, {"malmö": timedelta(hours=1)}))
+    assert {name for names in new.passes for name in names} == {"malmö"}
+
+
+@pytest.mark.parametrize("trouble", [StoreError("the database is away"), KeyError("Kanåriefågel")])
+def test_a_configuration_that_can_not_be_gone_on_with_ends_nothing(
+    flags: Flags, trouble: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[int] = []
+
+    def work(number: int) -> None:
+        if number == 1:
+            flags.reread.set()
+        elif asked and number > asked[0] + 1:
+            flags.stop.set()
+
+    def reread() -> Work:
+        asked.append(len(engine.passes))
+        raise trouble
+
+    engine = FakeEngine(work)
+    served(engine, flags, reread=reread)
+    said = capsys.readouterr()
+    assert len(engine.passes) == asked[0] + 2
+    assert (said.out + said.err).count("config.rejected") == 1
+    assert "riefågel" not in said.out + said.err
+
+
+# --- chores ---------------------------------------------------------------------------------------------------
+
+
+def test_a_chore_that_failed_is_tried_again_before_its_next_day(flags: Flags, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "AGAIN", 0.1)
+    tried: list[int] = []
+
+    def erase(_after: timedelta) -> None:
+        tried.append(len(engine.passes))
+        if len(tried) < 3:
+            raise StoreError("the disk is full")
+
+    engine = FakeEngine(lambda number: flags.stop.set() if number == 40 or len(tried) == 3 else None)
+    engine.erase = erase  # type: ignore[method-assign, assignment]
+    served(engine, flags)
+    assert len(tried) == 3
+    assert tried[0] < tried[1] < tried[2] < 40
+
+
+def test_no_chore_begins_after_a_stop(flags: Flags) -> None:
+    engine = ending(flags, 1)
+    served(engine, flags)
+    assert engine.erased == []
+
+
+# --- a pass that does not end ---------------------------------------------------------------------------------
+
+
+def test_a_pass_that_hangs_is_said_once_with_its_place_and_its_end_too(
+    flags: Flags, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_PASS", timedelta(seconds=-39.9))  # a tenth of a second, with all that it waits
+
+    def work(number: int) -> None:
+        if number == 2:
+            time.sleep(0.5)
+        elif number == 4:
+            flags.stop.set()
+
+    served(FakeEngine(work), flags)
+    said = capsys.readouterr()
+    told = (said.out + said.err).splitlines()
+    (overdue,) = (line for line in told if "pass.overdue" in line)
+    assert "passes: runner.py:" in overdue
+    assert sum("pass.resumed" in line for line in told) == 1
+
+
+def test_what_is_due_meanwhile_is_told_to_the_pass_that_is_under_way(flags: Flags) -> None:
+    told: list[str] = []
+
+    def work(_number: int) -> None:
+        until = time.monotonic() + 20
+        while not told and time.monotonic() < until:
+            told.extend(engine.more())
+            time.sleep(0.01)
+        flags.stop.set()
+
+    engine = FakeEngine(work)
+    served(engine, flags)
+    assert told == ["stads"]

@@ -11,6 +11,7 @@ import pytest
 
 from syncer.service import Flags, Systemd
 from syncer.service.systemd import SOCKET, WATCHDOG, WATCHDOG_PID
+from syncer.store import StoreError
 from tests.service.doubles import FakeEngine, served
 
 
@@ -61,6 +62,34 @@ def test_a_pass_that_hangs_feeds_no_watchdog(line: tuple[socket.socket, str]) ->
 
     served(FakeEngine(work), flags, systemd=Systemd({SOCKET: name, WATCHDOG: "60000000"}))
     assert sum("WATCHDOG=1" in lines for lines in said) == 1  # the first pass, in all that time
+
+
+@pytest.mark.parametrize(("trouble", "signs"), [(StoreError("the disk is full"), 3), (KeyError("a bug"), 2)])
+def test_a_pass_that_met_a_bug_is_no_sign_of_life_and_one_without_a_store_is(
+    line: tuple[socket.socket, str], trouble: Exception, signs: int
+) -> None:
+    """A restart may mend the one; it would only keep the other from going on when the store is there again."""
+    listening, name = line
+    flags = Flags()
+
+    def work(number: int) -> None:
+        if number == 2:
+            raise trouble
+        if number == 3:
+            flags.stop.set()
+
+    served(FakeEngine(work), flags, systemd=Systemd({SOCKET: name, WATCHDOG: "60000000"}))
+    said = heard(listening)
+    assert sum("WATCHDOG=1" in lines for lines in said) == signs
+    assert any("failed" in text for lines in said for text in lines)
+
+
+def test_systemd_waits_for_the_end_as_long_as_the_longest_call_takes(line: tuple[socket.socket, str]) -> None:
+    listening, name = line
+    flags = Flags()
+    served(FakeEngine(lambda _number: flags.stop.set()), flags, systemd=Systemd({SOCKET: name}))
+    (said,) = (lines for lines in heard(listening) if "STOPPING=1" in lines)
+    assert "EXTEND_TIMEOUT_USEC=25000000" in said  # a call's five seconds, and twice the grace
 
 
 def test_a_reread_is_told_with_the_time_and_ends_in_ready(line: tuple[socket.socket, str]) -> None:
