@@ -22,11 +22,17 @@ from syncer.wiring import engine_of
 PATIENCE = 15.0  # seconds that `forget` waits for those who read what it has erased
 
 
+def _with_a_store(arguments: argparse.Namespace) -> Config:
+    """The configuration, whose database is there: opening one that isn't would make an empty one, and be no help."""
+    config, _ = opened(arguments)
+    if config.store.file is not None and not config.store.file.exists():
+        raise StoreError(f"store {config.store.file}: there is no database yet — see that state_dir is right")
+    return config
+
+
 def backup(arguments: argparse.Namespace) -> int:
     """A copy of the store, whoever works with it meanwhile."""
-    config, _ = opened(arguments)
-    if config.store.file is not None and not config.store.file.exists():  # opening it would make an empty one
-        raise StoreError(f"store {config.store.file}: there is no database yet — see that state_dir is right")
+    config = _with_a_store(arguments)
     began = time.monotonic()
     with _undone_at_the_end(), Store.open(store_url(config), exclusive=False) as store, bar() as progress:
         made = store.copy_to(
@@ -58,7 +64,7 @@ def restore(arguments: argparse.Namespace) -> int:
 
 def recheck(arguments: argparse.Namespace) -> int:
     """After a database was brought back by other means."""
-    config, _ = opened(arguments)
+    config = _with_a_store(arguments)
     with Store.open(store_url(config)) as store:
         marked = store.recheck(datetime.now(UTC))
     print(f"{marked} open orders are looked up before anything is done about them")
@@ -67,7 +73,7 @@ def recheck(arguments: argparse.Namespace) -> int:
 
 def forget(arguments: argparse.Namespace) -> int:
     """Erases personal data: of all orders that ended long enough ago, or of some that have ended."""
-    config, _ = opened(arguments)
+    config = _with_a_store(arguments)
     with Store.open(store_url(config), exclusive=False) as store:
         names = [order_name(store, text) for text in arguments.order]
         if None in names or not _ended(store, [name for name in names if name is not None]):

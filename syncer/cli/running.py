@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from syncer.cli.acting import warn
 from syncer.cli.opening import config_path, level, opened, store_url
 from syncer.cli.streams import aside, let_go
 from syncer.config import Config, load
@@ -28,7 +27,7 @@ MIGRATION = 600  # seconds that a large database may take at its first start aft
 def run(arguments: argparse.Namespace) -> int:
     """The service."""
     config, redactor = opened(arguments, sys.stdout)
-    warn(config)
+    _say_what_is_odd(config)
     systemd, flags = Systemd(), Flags()
     with heeding(flags):
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
@@ -113,9 +112,14 @@ class _Configured:
         self.config, self.shown = config, None
         self.heart.allow(_late(config))
         configure(level(self.arguments, config), config.log.format, aside(sys.stdout), self.redactor)
-        for warning in config.warnings:
-            log().warning("config.odd", text=str(warning))
+        _say_what_is_odd(config)
         return work
+
+
+def _say_what_is_odd(config: Config) -> None:
+    """What works and is perhaps not meant; in the log, which has nothing but events."""
+    for warning in config.warnings:
+        log().warning("config.odd", text=str(warning))
 
 
 def _longest_call(config: Config) -> timedelta:

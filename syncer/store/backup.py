@@ -48,7 +48,8 @@ def make(source: Path, target: Path, mark: Mark, *, force: bool, say: Say) -> Co
     Raises:
         StoreError: it can't be done, and nothing of it is left.
     """
-    _may_be_put(source, target, force=force)
+    with _explained(target):
+        _may_be_put(source, target, force=force)
     with _explained(target), _beside(target) as part:
         _copy(source, part, say)
         _finish(part, mark)

@@ -114,12 +114,14 @@ def _leads(tx: Connection) -> bool:
 def _holds(file: Path, pid: int) -> bool:
     """Whether a process holds the store's lock: as the system lists its locks, since trying it would be in the way.
 
-    In a container of its own, a process has no number here; then whoever holds it counts.
+    In a container of its own, a process has no number here; then whoever holds it counts. Where the file lies on btrfs
+    or an overlay, its lock is listed with another device: of a known process, any file of that number is believed.
     """
     with suppress(OSError):
         lock = Path(f"{file}.lock").stat()
-        here = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+        device = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}"
         fields = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
-        holders = {int(line[-4]) for line in fields if line[-3] == here and "->" not in line}
-        return pid in holders or bool(holders & {0, -1})
+        locks = [(int(line[-4]), *line[-3].rsplit(":", 1)) for line in fields if "->" not in line]
+        holders = {(holder, on) for holder, on, file_number in locks if file_number == str(lock.st_ino)}
+        return any(holder == pid or (holder in {0, -1} and on == device) for holder, on in holders)
     return False

@@ -16,7 +16,7 @@ import pytest
 
 from syncer.orders import Park
 from syncer.simulators.on_api import Script
-from syncer.store import Store
+from syncer.store import Store, StoreError
 from syncer.store.connect import sqlite_driver
 from tests.postgres import Server, postgres_fixture
 from tests.ring.harness import UNMAPPED, World
@@ -90,6 +90,25 @@ def test_where_there_is_no_database_no_good_copy_is_replaced_by_an_empty_one(wor
     assert (ran.code, "there is no database yet" in ran.err) == (1, True)
     assert copy.read_text(encoding="utf-8") == "a good copy"
     assert not world.database.exists()
+
+
+@pytest.mark.parametrize("command", ["forget", "recheck"])
+def test_what_keeps_a_database_makes_none_where_there_is_none(world: World, command: str) -> None:
+    ran = world.say(command)
+    assert (ran.code, "there is no database yet" in ran.err) == (1, True)
+    assert not world.database.exists()
+
+
+def test_a_folder_that_may_not_be_entered_is_said_in_a_sentence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.once()
+
+    def denied(_path: Path) -> bool:  # root may enter any
+        raise PermissionError(13, "Permission denied")
+
+    with Store.open(world.store_url, exclusive=False) as store, monkeypatch.context() as patched:
+        patched.setattr(Path, "is_dir", denied)
+        with pytest.raises(StoreError, match="Permission denied"):
+            store.copy_to(world.folder / "copy.db", world.clock())
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,15 @@ def following(world: World, *words: str) -> Iterator[Lines]:
 
 
 def serve_once(world: World) -> None:
-    """A service that starts, passes, and ends cleanly."""
+    """A service that starts, passes, erases what is old, and ends cleanly."""
     with world.start("run", "--config", str(world.config_file)) as service:
-        lines = Lines(service)
-        lines.until(lambda line: "the portal was told delivered" in line)
+        lines, wanted = Lines(service), {"the portal was told delivered", "store.erased"}
+
+        def is_last(line: str) -> bool:
+            wanted.difference_update([text for text in wanted if text in line])
+            return not wanted
+
+        lines.until(is_last)
         service.send_signal(signal.SIGTERM)
         service.wait(PATIENCE)
 

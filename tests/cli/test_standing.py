@@ -1,6 +1,7 @@
 """`syncer status`: what an operator wants to know at a glance."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ from syncer.cli.standing import HELP
 from syncer.orders import Park
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
+from syncer.store import standing
 from tests.postgres import Server, postgres_fixture
 from tests.ring.harness import UNMAPPED, World
 
@@ -49,6 +51,22 @@ def test_it_says_whether_the_service_runs_and_since_when(world: World) -> None:
     assert killed["service"]["running"] is False
     assert killed["next_poll"] == {"tg": None}
     assert "The service doesn't run" in world.say("status").out
+
+
+def test_where_locks_are_listed_with_another_device_the_service_still_runs(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # as on btrfs, and on a container's overlay
+    with world.start("run", "--config", str(world.config_file)) as service:
+        assert service.stdout is not None
+        while "portal.polled" not in service.stdout.readline():
+            assert service.poll() is None
+        locks = re.sub(r"\b[0-9a-f]{2}:[0-9a-f]{2}:(?=\d+ )", "00:ff:", standing.LOCKS.read_text(encoding="ascii"))
+        (tmp_path / "locks").write_text(locks, encoding="ascii")
+        monkeypatch.setattr(standing, "LOCKS", tmp_path / "locks")
+        assert status(world)["service"]["running"]
+        service.terminate()
+        service.communicate()
+        assert not status(world)["service"]["running"]
 
 
 def test_another_command_that_holds_the_store_is_not_taken_for_the_service(world: World) -> None:

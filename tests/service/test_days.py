@@ -94,7 +94,7 @@ def test_in_three_days_nothing_grows_and_each_job_has_its_turns(bench: Bench, tm
     before = size(bench, tmp_path)
     days.until(24 * DAYS)
     after = size(bench, tmp_path)
-    assert (after.threads, after.files) == (before.threads, before.files)
+    assert (after.threads <= before.threads, after.files <= before.files) == (True, True)
     assert after.log <= LARGEST_LOG
     assert after.objects - before.objects < days.fired[Chore.WORK] // 2  # not one for every second pass
     assert days.fired == {"poll stads": DAYS * 360, Chore.WORK: DAYS * 360, Chore.ERASE: DAYS, Chore.CARE: DAYS}
