@@ -4,6 +4,7 @@ What is done about orders is for `verbs`.
 """
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, closing, suppress
 from datetime import datetime, timedelta
@@ -29,8 +30,9 @@ NOT_KNOWN = "not known: the store was brought back from a copy"
 class Keeping(Reading):
     """The verbs that keep the store."""
 
+    @abstractmethod
     def _write(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
+        """A transaction that writes (`Store`)."""
 
     def note(self, event: str, text: str, now: datetime, **facts: Any) -> None:
         """Adds a line to the journal."""

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import structlog
 
+from syncer.pulse import Pulse
 from syncer.web import Site
-from tests.web.scenes import SITE, Pulse, Served, served
+from tests.web.scenes import SITE, Served, served
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 No claim belongs here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from syncer.orders import (
     Told,
     Unclear,
 )
+from syncer.pulse import Pulse
 from syncer.store import Settled, Store
 from syncer.web import Site, Vitals, counting, serving
 from syncer.web.metrics import Metrics
@@ -50,18 +51,6 @@ SITE = Site(
     ("nordnet", "sydnet", "desk"),
     version="0.1.0",
 )
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """How a service is."""
-
-    started_at: datetime
-    last_pass_at: datetime | None = None
-    last_pass_seconds: float | None = None
-    passes: int = 0
-    overdue: str | None = None
-    polled: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def now() -> datetime:

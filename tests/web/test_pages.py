@@ -10,9 +10,10 @@ from urllib.parse import quote
 import pytest
 
 from syncer.orders import Cursor, IntentState, Listed, Page, Refused
+from syncer.pulse import Pulse
 from syncer.store import StoreError
 from tests.web.asking import ask
-from tests.web.scenes import SHORT, SITE, ZONE, Filling, Pulse, Served, now, pulse
+from tests.web.scenes import SHORT, SITE, ZONE, Filling, Served, now, pulse
 
 Pages = Callable[..., Served]
 PATHS = ["/", "/healthz", "/metrics", "/orders/tjansteguiden:770101", "/static/style.css"]
