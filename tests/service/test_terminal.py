@@ -17,8 +17,8 @@ from tests.ring.harness import World
 BEGIN = """
 import os, signal, sys
 os.close(os.open(sys.argv[1], os.O_RDWR))
-if sys.argv[2] == "outlives":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+how = signal.SIG_IGN if sys.argv[2] == "outlives" else signal.SIG_DFL  # whatever ours was started with
+signal.signal(signal.SIGHUP, how)
 os.execv(sys.executable, [sys.executable, "-m", "syncer", *sys.argv[3:]])
 """
 
