@@ -24,6 +24,8 @@ command -v "$python" >/dev/null || fail "Python 3.11 is needed (Debian: apt-get 
 
 running() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 active() { running && systemctl --quiet is-active syncer.service; }
+# Commands that root types run beside the service by way of it.
+running && ! [ -S /run/dbus/system_bus_socket ] && fail "the system's bus is needed (Debian: apt-get install dbus)"
 
 # The copy is made by the release that has made the database, while it works on.
 back_up() {
