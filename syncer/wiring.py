@@ -34,7 +34,7 @@ def utc() -> datetime:
 
 
 class Counter:
-    """Counts calls over all threads, logs each at debug, and passes it on to `called`."""
+    """Counts calls over all threads, runs of a command too, logs each at debug, and passes it on to `called`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -96,6 +96,7 @@ def remotes_of(
                     parallel=fulfilment.parallel,
                     withhold=config.secrets(),
                     now=now,
+                    observe=made.counter,
                 )
                 made.sinks[name], made.checks[name] = command, command.check
             case conf.Manual():
