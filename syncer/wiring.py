@@ -70,10 +70,18 @@ class Remotes:
     counter: Counter = field(default_factory=Counter)
     wire: Wire = Http
     stop: threading.Event = field(default_factory=threading.Event)
+    wires: list[Http] = field(default_factory=list)
 
     def http(self, name: str, limits: Limits, **more: Any) -> Http:
         """The calls to one remote, which end when the engine is stopped."""
-        return self.wire(name, limits, observe=self.counter, stopped=self.stop.is_set, **more)
+        made = self.wire(name, limits, observe=self.counter, stopped=self.stop.is_set, **more)
+        self.wires.append(made)
+        return made
+
+    def close(self) -> None:
+        """Closes every connection that is kept."""
+        for wire in self.wires:
+            wire.close()
 
 
 def remotes_of(
@@ -237,6 +245,7 @@ def engine_of(
         calls=lambda: remotes.counter.calls,
         progress=progress,
         stop=remotes.stop,
+        release=remotes.close,
     )
 
 

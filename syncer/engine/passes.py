@@ -90,9 +90,11 @@ class Engine:
         progress: Progress | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stop: threading.Event | None = None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self.room = room
         self.rules = rules
+        self._release = release
         self._workers = workers
         self._calls = calls
         self._progress = progress or Progress()
@@ -105,8 +107,12 @@ class Engine:
         self._stop.set()
 
     def close(self) -> None:
-        """Its threads end, which are idle between passes."""
+        """Its threads end, which are idle between passes, and its connections are closed.
+
+        Whoever collects garbage would close them too, some day: until then each SIGHUP left as many.
+        """
         self._pool.shutdown(wait=False)
+        self._release()
 
     @property
     def stopped(self) -> bool:
