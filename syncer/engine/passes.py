@@ -352,9 +352,17 @@ class Engine:
                 return
             self._sleep(min(left, 0.2) + 0.01)
 
-    def erase(self, after: timedelta) -> int:
-        """Erases the personal data of orders that ended so long ago; returns of how many."""
+    def erase(self, after: timedelta) -> int | None:
+        """Erases the personal data of orders that ended so long ago; returns of how many.
+
+        None where that is put off, since the clock can't be believed: to be tried again soon, for it is watched so.
+        """
         now = self.room.now()
+        doubt = self.room.store.doubt(now)
+        if doubt is not None:
+            if doubt.new:
+                log().warning("store.erasure_put_off", seconds=round(doubt.ahead.total_seconds()))
+            return None
         erased = self.room.store.erase(now - after, now)
         log().info("store.erased", orders=erased)
         return erased
