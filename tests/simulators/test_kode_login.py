@@ -8,7 +8,7 @@ import pytest
 
 from syncer.simulators.kode import Credentials, KodeSimulator
 from syncer.simulators.wire import Reply, Request
-from tests.simulators.kode_bench import AREA, CADASTRE, CO_OP, LOGIN, MAP, PACKAGE, PLAIN, SHARE, START, Bench, cause
+from tests.simulators.kode_bench import LOGIN, MAP, NONE, PACKAGE, PLAIN, START, Bench, cause, order_body
 
 DAY = 86_400
 PRODUCTS = "/kode/v1/products?municipality=9999"
@@ -216,12 +216,8 @@ def test_a_municipality_has_four_digits(query: str) -> None:
 
 
 def ask_prices(bench: Bench, kind: str, **changes: Any) -> Reply:
-    data: dict[str, Any] = {"cadastre": CADASTRE, "share": CO_OP, "map": AREA}[kind]
-    product: dict[str, Any] = {"cadastre": {"code": PLAIN}, "share": {"code": SHARE}}.get(kind) or {
-        "code": MAP,
-        "data": {"system": "UTM"},
-    }
-    return bench.ask("POST", f"/kode/v1/prices/{kind}", {"orderData": data, "products": [product], **changes})
+    body = order_body(kind, reference=NONE, technicalReference=NONE, **changes)
+    return bench.ask("POST", f"/kode/v1/prices/{kind}", body)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +245,7 @@ def test_other_prices_are_asked_in_the_old_documents_alone(kind: str) -> None:
 
 
 def test_a_question_for_prices_holds_no_reference() -> None:
-    reply = ask_prices(Bench(), "map", reference="OPPDRAG-42")
+    reply = Bench().ask("POST", "/kode/v1/prices/map", order_body("map", technicalReference=NONE))
     assert reply.status == 400
     assert "reference" in cause(reply)
 

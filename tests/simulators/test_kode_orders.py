@@ -1,4 +1,4 @@
-"""Claims about the simulated KODE's order tree, in both generations, and about what the clock does (kode.md, section 7)."""
+"""Claims about the simulated KODE's order tree in both generations, and about its clock (kode.md, section 7)."""
 
 import copy
 import json
@@ -239,7 +239,7 @@ def test_it_survives_a_pickle_and_a_deep_copy_and_goes_on_alike() -> None:
     number = bench.created()["id"]
     bench.clock.pass_(350)
     bench.tree(number)
-    twins = [bench.sim, pickle.loads(pickle.dumps(bench.sim)), copy.deepcopy(bench.sim)]
+    twins = [bench.sim, pickle.loads(pickle.dumps(bench.sim)), copy.deepcopy(bench.sim)]  # noqa: S301 - our own
     states = []
     for twin in twins:
         twin.desk.now.time = START.replace(hour=13)

@@ -72,7 +72,7 @@ def test_what_is_wrong_with_an_order_is_named_and_counted(change: dict[str, Any]
 
 
 def test_who_gets_it_may_be_said_in_nine_optional_texts_and_no_reference_of_ones_own_is_needed() -> None:
-    names = "address address2 address3 alias companyName email name phone postalCode".split()
+    names = ["address", "address2", "address3", "alias", "companyName", "email", "name", "phone", "postalCode"]
     bench = Bench()
     bench.created(deliveryInformation=dict.fromkeys(names, "x") | {"alias": None}, technicalReference=NONE)
     bench.created(deliveryInformation={})

@@ -21,7 +21,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One file's bytes. Each piece begins with its number, so that no two are alike and none can change places."""
+    """One file's bytes. Each piece holds its number, so that no two are alike and none can change places.
+
+    What is its own comes first, so that small files differ too.
+    """
 
     asset_id: str
     size: int
@@ -32,11 +35,11 @@ class Content:
 
     def pieces(self, length: int) -> Iterator[bytes]:
         """The first `length` bytes, in pieces of 64 KiB."""
-        noise = random.Random(self.asset_id).randbytes(PIECE - _COUNTER)
+        own = random.Random(self.asset_id).randbytes(PIECE - _COUNTER)
         left = min(length, self.size)
         number = 0
         while left > 0:
-            piece = (number.to_bytes(_COUNTER, "big") + noise)[:left]
+            piece = (own[:_COUNTER] + number.to_bytes(_COUNTER, "big") + own[_COUNTER:])[:left]
             yield piece
             # Asked for the next one, so the last one was taken.
             self.tally.sent += len(piece)

@@ -79,11 +79,19 @@ class KodeSimulator(Controls):
         return self._route(request)[0]
 
     def _route(self, request: Request) -> tuple[str, tuple[str, ...]]:
-        for method, path, operation in _PATHS:
-            found = path.fullmatch(request.path)
-            if found and method == request.method and self._offers(operation, found.groups()):
-                return operation, found.groups()
+        for method, operation, keys in self._at(request.path):
+            if method == request.method:
+                return operation, keys
         return "unknown", ()
+
+    def _at(self, place: str) -> list[tuple[str, str, tuple[str, ...]]]:
+        """What is offered at a path: method, operation, and the keys in the path."""
+        found = [(method, operation, path.fullmatch(place)) for method, path, operation in _PATHS]
+        return [
+            (method, operation, keys.groups())
+            for method, operation, keys in found
+            if keys and self._offers(operation, keys.groups())
+        ]
 
     def _offers(self, operation: str, keys: tuple[str, ...]) -> bool:
         """Some of it is in the old documents alone (kode.md, section 1)."""
@@ -130,8 +138,9 @@ class KodeSimulator(Controls):
         return handlers[operation](request, keys)
 
     def _nothing_there(self, request: Request) -> RefusedError:
-        others = any(path.fullmatch(request.path) and method != request.method for method, path, _ in _PATHS)
-        return RefusedError(405, "Method not allowed") if others else RefusedError(404, "There is nothing here")
+        if self._at(request.path):
+            return RefusedError(405, "Method not allowed")
+        return RefusedError(404, "There is nothing here")
 
     def _refuse(self, request: Request, refusal: RefusedError) -> Reply:
         """What an error looks like is not documented (kode.md, section 12): a few shapes that could be."""
