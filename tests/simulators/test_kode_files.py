@@ -178,6 +178,8 @@ def test_a_file_that_there_is_not_is_not_found() -> None:
     asset = only_asset(bench, number)
     assert bench.ask("GET", f"/shopping/v2/assets/{made[:-1]}0").status == 404
     assert bench.download({"downloadUrl": asset["downloadUrl"] + "/"}).status == 404
+    assert bench.ask("GET", f"/shopping/v2/blobs/{'9' * 6000}/{made}").status == 404
+    assert elsewhere(bench, f"/files/{'9' * 6000}/{made}").status == 404
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

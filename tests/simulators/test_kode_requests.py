@@ -108,6 +108,7 @@ def test_a_municipalitys_leading_zero_is_kept_and_its_products_are_its_own() -> 
         ({"share_numbers": "text"}, "999999999", "17", 200),
         ({"share_numbers": "text"}, 999_999_999, 17, 400),
         ({"share_numbers": "either"}, "999999999", 17, 200),
+        ({"share_numbers": "text"}, "9" * 5000, "17", 400),
         ({}, 99, 17, 400),
         ({}, 999_999_999, 0, 400),
         ({}, 999_999_999, True, 400),
@@ -143,6 +144,8 @@ def area(rings: Any, **changes: Any) -> dict[str, Any]:
         area("everywhere"),
         area([[[10.7, 59.9], [10.8, 59.9], [10.8, 60.0], [10.7, 59.9]]]),
         area([[["6", "7"], *RING[1:]]]),
+        area([[[10**400, 6_640_000.0], *RING[1:]]]),
+        area([[[True, 6_640_000.0], *RING[1:]]]),
         area([[[600_000.0], *RING[1:]]]),
         {**AREA, "geometry": {"type": "Point", "coordinates": RING[0]}},
         {**AREA, "geometry": None},
@@ -162,6 +165,8 @@ def test_a_number_that_is_none_is_no_json() -> None:
     data = copy.deepcopy(AREA)
     data["geometry"]["coordinates"][0][1][0] = float("nan")  # type: ignore[index]
     assert bench.create("map", orderData=data).status == 400
+    endless = json.dumps(order_body("map")).replace("600500.0", "1e999").encode()
+    assert bench.ask("POST", "/kode/v1/orders/map", endless).status == 400
 
 
 def test_holes_in_an_area_can_be_forbidden() -> None:

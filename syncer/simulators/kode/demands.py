@@ -17,6 +17,7 @@ from syncer.simulators.wire import Request
 
 SYSTEMS = ("25832", "25833")
 _CADASTRE = re.compile(r"[0-9]{4}(-(0|[1-9][0-9]*)){4}")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _ADDRESS = re.compile(r"\S.*, [0-9]{4} \S.*")
 _DELIVERY = (
     "address", "address2", "address3", "alias", "companyName", "email", "name", "phone", "postalCode",
@@ -124,7 +125,7 @@ class Demands:
         wanted = self._options.share_numbers
         if isinstance(value, int) and not isinstance(value, bool) and wanted in {"number", "either"}:
             return value
-        if isinstance(value, str) and value.isascii() and value.isdigit() and wanted in {"text", "either"}:
+        if isinstance(value, str) and _DIGITS.fullmatch(value) and wanted in {"text", "either"}:
             return int(value)
         raise invalid(name, f"must be a {'number' if wanted == 'either' else wanted}")
 
@@ -231,4 +232,6 @@ def _check_ring(name: str, ring: Any) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from syncer.simulators.kode.refusals import RefusedError
 from syncer.simulators.kode.simulator import KodeSimulator
 from syncer.simulators.wire import Reply, Request
 
-_PATH = re.compile(r"/files/([0-9]+)/([0-9a-z]{32})")
+_PATH = re.compile(r"/files/([0-9]{1,18})/([0-9a-z]{32})")
 
 
 class Elsewhere:

@@ -34,8 +34,8 @@ _PATHS = tuple(
         ("POST", r"/kode/v1/orders/(cadastre|share|map)", "orders.create"),
         ("GET", r"/kode/v1/orders/([0-9]{1,18})", "orders.get"),
         ("GET", r"/shopping/v2/assets/([0-9a-z]{32})", "assets.download"),
-        ("GET", r"/shopping/v2/tickets/([0-9]+)/assets/([0-9a-z]{32})", "assets.download"),
-        ("GET", r"/shopping/v2/blobs/([0-9]+)/([0-9a-z]{32})", "assets.download"),
+        ("GET", r"/shopping/v2/tickets/([0-9]{1,18})/assets/([0-9a-z]{32})", "assets.download"),
+        ("GET", r"/shopping/v2/blobs/([0-9]{1,18})/([0-9a-z]{32})", "assets.download"),
         ("GET", _MESSAGES, "messages.list"),
         ("POST", _MESSAGES, "messages.create"),
     )
