@@ -94,6 +94,37 @@ def test_there_are_five_hundred_different_hostile_names_and_more_and_always_the_
     assert json.loads(json.dumps(names)) == names
 
 
+def test_a_file_can_be_listed_on_its_line_and_on_its_order_too() -> None:
+    bench, number, made = bench_with_file(listed_twice=True)
+    assert [asset["id"] for asset in assets_of(bench.tree(number))] == [made, made]
+
+
+@pytest.mark.parametrize("made", ["../../x", "a/b", "CON", "%2e%2e", "å ö", "x" * 300, "..", "\x00"])
+def test_a_file_can_have_a_hostile_id_and_is_found_by_it(made: str) -> None:
+    bench = Bench()
+    number = bench.created()["id"]
+    assert bench.sim.add_file(number, id=made) == made
+    asset = only_asset(bench, number)
+    assert (asset["id"], bench.download(asset).status) == (made, 200)
+    with pytest.raises(ValueError, match="already"):
+        bench.sim.add_file(number, id=made)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://kode.test/x", "/shopping/v2/assets/x", "http://", ""])
+def test_a_file_can_have_an_address_that_no_honest_kode_would_give(url: str) -> None:
+    bench = Bench()
+    number = bench.created()["id"]
+    bench.sim.add_file(number, url=url)
+    assert only_asset(bench, number)["downloadUrl"] == url
+
+
+def test_a_file_can_have_a_status_that_nobody_has_heard_of() -> None:
+    bench, number, made = bench_with_file()
+    bench.sim.change_file(made, "QUARANTINED")
+    assert only_asset(bench, number)["assetStatus"] == "QUARANTINED"
+    assert bench.pushed() == ["NEW", "UPDATED"]
+
+
 # --- what becomes of files ------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncer.simulators.kode import File, Script
+from syncer.simulators.kode.breakage import WAYS
 from tests.simulators.kode_bench import NONE, PACKAGE, PLAIN, START, Bench, assets_of
 
 USUAL = Script.usual(60, 600)
@@ -228,6 +229,22 @@ def test_a_line_can_be_cancelled_by_itself_and_stays_so() -> None:
     bench.sim.change_status(number, "FINISHED")
     tree = bench.tree(number)
     assert [line["status"] for line in tree["orders"][0]["orderLines"]] == ["FINISHED", "CANCELLED", "FINISHED"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_one_orders_answer_can_be_broken_and_mended_and_the_others_stay_whole(how: str) -> None:
+    bench = Bench()
+    one, other = (bench.created(technicalReference=name)["id"] for name in ("t-1", "t-2"))
+    whole = bench.ask("GET", f"/kode/v1/orders/{one}").body
+    bench.sim.break_order(one, how)
+    reply = bench.ask("GET", f"/kode/v1/orders/{one}")
+    assert reply.status == (404 if how == "gone" else 200)
+    assert (reply.body == whole) == (how == "whole")
+    assert bench.tree(other)["id"] == other
+    bench.sim.break_order(one, "whole")
+    assert bench.ask("GET", f"/kode/v1/orders/{one}").body == whole
+    with pytest.raises(ValueError, match="broken in one of"):
+        bench.sim.break_order(one, "a_bit")
 
 
 # --- the house's own demands ----------------------------------------------------------------------------------------

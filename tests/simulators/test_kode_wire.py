@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import pickle
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -139,6 +140,24 @@ def test_a_file_that_drips_is_right_in_the_end(host: Host, kode: KodeSimulator) 
     made, path, token = large(host, kode, 65_600)
     host.fault(Fault.DRIP, "kode", "assets.download", every=0)
     assert over_http(host, "GET", path, token=token)[2] == asset_bytes(made, 65_600)
+
+
+def test_a_host_that_was_never_started_answers_and_can_be_pickled(kode: KodeSimulator) -> None:
+    host = Host({"/kode": kode, "/login": kode})
+    asked = json.dumps(LOGIN).encode()
+    headers = {"content-type": "application/json"}
+    answer = host.ask("POST", "/login/authentication/v2/token", headers, lambda: asked, "")
+    token = json.loads(answer.body)["access_token"]
+    number = kode.add_order([PLAIN])
+    made = kode.add_file(number, size=100_000)
+    headers = {"authorization": f"Bearer {token}"}
+    tree = json.loads(host.ask("GET", f"/kode/kode/v1/orders/{number}", headers, bytes, "").body)
+    (asset,) = assets_of(tree)
+    file = host.ask("GET", str(asset["downloadUrl"]).removeprefix("http://127.0.0.1"), headers, bytes, "")
+    assert b"".join(file.pieces(file.length)) == asset_bytes(made, 100_000)
+    kept = pickle.loads(pickle.dumps((kode, host.journal)))  # noqa: S301 - our own
+    assert kept[0].state() == kode.state()
+    assert len(kept[1]) == 3
 
 
 def test_the_control_interface_reaches_every_verb_and_its_answers_are_json(host: Host, kode: KodeSimulator) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from syncer.simulators.kode.breakage import WAYS
 from syncer.simulators.kode.content import asset_digest
 from syncer.simulators.kode.demands import Asked, Wish
 from syncer.simulators.kode.desk import Desk
@@ -49,10 +50,10 @@ class Controls:
 
     VERBS: frozenset[str] = frozenset(
         {
-            "add_file", "add_message", "add_order", "add_product", "add_push", "change_line", "change_status",
-            "complaints", "configure", "created", "delete_file", "digest", "downloads", "drop_file", "due_pushes",
-            "expire_addresses", "leaks", "order", "orders", "pushes", "refusals", "replace_file", "revoke_tokens",
-            "send_pushes", "set_script", "state", "token_calls",
+            "add_file", "add_message", "add_order", "add_product", "add_push", "break_order", "change_file",
+            "change_line", "change_status", "complaints", "configure", "created", "delete_file", "digest", "downloads",
+            "drop_file", "due_pushes", "expire_addresses", "leaks", "order", "orders", "pushes", "refusals",
+            "replace_file", "revoke_tokens", "send_pushes", "set_script", "state", "token_calls",
         }
     )  # fmt: skip
 
@@ -134,6 +135,17 @@ class Controls:
     def add_file(self, order: int, file: FileLike | None = None, **fields: Any) -> str:
         """A file arrives now, as `File` has the fields; returns its id."""
         return self.desk.attach(self._found(order), file_of(fields if file is None else file)).asset_id
+
+    def break_order(self, order: int, how: str = "broken_json") -> None:
+        """Makes reading the order useless, in one of `breakage.WAYS`; `gone` is a 404, and `whole` mends it."""
+        if how not in WAYS:
+            raise ValueError(f"An order is broken in one of {WAYS}, not {how!r}")
+        self._found(order).broken = how
+
+    def change_file(self, asset: str, status: str) -> None:
+        """Any status of a file, also one that nobody has heard of; nobody is told."""
+        self.desk.catch_up()
+        self.desk.asset(asset).status = status
 
     def delete_file(self, asset: str) -> None:
         """The file is DELETED, and stays listed."""

@@ -167,6 +167,8 @@ class Desk:
         line = _line_for(collection, file.on)
         assets = collection.orders[0].assets if line is None else line.assets
         asset = self._asset(file, line.name if line is not None else "Dokument")
+        if asset.asset_id in self._places:
+            raise ValueError(f"There is a file {asset.asset_id} already")
         assets.append(asset)
         self._places[asset.asset_id] = collection.collection_id
         self.renew([asset])
@@ -186,7 +188,7 @@ class Desk:
         name = file.name or choice[(number - 1) % len(choice)]
         suffix = PurePosixPath(ORDINARY[(number - 1) % len(ORDINARY)] if not file.name else file.name).suffix
         filename = file.filename or (name if self._options.names == "hostile" else f"{product}{suffix}")
-        return Asset(self._asset_id(number), name, filename, file.category, file.size)
+        return Asset(file.id or self._asset_id(number), name, filename, file.category, file.size, url=file.url)
 
     def _asset_id(self, number: int) -> str:
         """32 characters, and not clean hexadecimal (kode.md, section 9)."""

@@ -4,12 +4,13 @@ It wants no login, and knows nothing of orders.
 """
 
 import re
+from urllib.parse import unquote
 
 from syncer.simulators.kode.refusals import RefusedError
 from syncer.simulators.kode.simulator import KodeSimulator
 from syncer.simulators.wire import Reply, Request
 
-_PATH = re.compile(r"/files/([0-9]{1,18})/([0-9a-z]{32})")
+_PATH = re.compile(r"/files/([0-9]{1,18})/([^/]{1,900})")
 
 
 class Elsewhere:
@@ -36,7 +37,7 @@ class Elsewhere:
         if request.method != "GET" or found is None:
             return Reply(404, b"", "")
         try:
-            return self._kode.file(self._kode.desk.opened(found[2], int(found[1])))
+            return self._kode.file(self._kode.desk.opened(unquote(found[2]), int(found[1])))
         except RefusedError as refusal:
             return Reply(refusal.status, b"", "")
 

@@ -47,7 +47,8 @@ class File:
     """A file to come, `after` seconds from the order, at the earliest.
 
     `on` is `order`, `line` (the first that is no package) or a product's code. An empty name is chosen by the
-    options, and an empty `filename` made of the product's name.
+    options, and an empty `filename` made of the product's name. `id` and `url` are for those that no honest KODE
+    would give.
     """
 
     after: float = 0
@@ -57,6 +58,8 @@ class File:
     size: int = 2048
     on: str = "line"
     deleted_after: float | None = None
+    id: str = ""
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Asset:
     category: str
     size: int
     status: str = "OK"
+    url: str | None = None
     listed: bool = True
     ticket: int = 0
     until: datetime | None = None
@@ -144,6 +148,7 @@ class Collection:
     orders: list[SupplierOrder]
     ours: bool
     status: str = "NEW"
+    broken: str = "whole"
 
     def lines(self) -> list[Line]:
         """The lines of all its orders."""

@@ -23,9 +23,9 @@ class Options:
     the other one, "" none. `holes` allows a polygon more than one ring. `same_ids` gives one number on the first two
     levels.
 
-    Files (section 9): `address` says whether each reading of the order gives new addresses; they live `address_life`
-    seconds (0: for ever) and then get `expired_status` until the order is read again. `at` says whose host they
-    name, and `redirect` where a download is sent on to.
+    Files (section 9): `listed_twice` has an order show its lines' files too. `address` says whether each reading of
+    the order gives new addresses; they live `address_life` seconds (0: for ever) and then get `expired_status` until
+    the order is read again. `at` says whose host they name, and `redirect` where a download is sent on to.
 
     Pushes (section 8): `late_push` is what is said of a file after FINISHED. `repeats` is how often more each push is
     sent, `shuffled` has them out of order.
@@ -75,6 +75,7 @@ class Options:
     cancelled_assets: Literal["kept", "deleted", "dropped"] = "kept"
 
     # files
+    listed_twice: bool = False
     names: Literal["ordinary", "hostile", "same", "absent"] = "ordinary"
     status_field: Literal["assetStatus", "status"] = "assetStatus"
     download_auth: Literal["bearer", "none", "refused"] = "bearer"

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http.client import responses
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from syncer.simulators.kode.breakage import broken
 from syncer.simulators.kode.content import PIECE, Content, asset_bytes
 from syncer.simulators.kode.control import Controls
 from syncer.simulators.kode.demands import Asked, Demands, body_of
@@ -33,9 +34,9 @@ _PATHS = tuple(
         ("POST", r"/kode/v1/prices/(cadastre|share|map)", "prices"),
         ("POST", r"/kode/v1/orders/(cadastre|share|map)", "orders.create"),
         ("GET", r"/kode/v1/orders/([0-9]{1,18})", "orders.get"),
-        ("GET", r"/shopping/v2/assets/([0-9a-z]{32})", "assets.download"),
-        ("GET", r"/shopping/v2/tickets/([0-9]{1,18})/assets/([0-9a-z]{32})", "assets.download"),
-        ("GET", r"/shopping/v2/blobs/([0-9]{1,18})/([0-9a-z]{32})", "assets.download"),
+        ("GET", r"/shopping/v2/assets/([^/]{1,900})", "assets.download"),
+        ("GET", r"/shopping/v2/tickets/([0-9]{1,18})/assets/([^/]{1,900})", "assets.download"),
+        ("GET", r"/shopping/v2/blobs/([0-9]{1,18})/([^/]{1,900})", "assets.download"),
         ("GET", _MESSAGES, "messages.list"),
         ("POST", _MESSAGES, "messages.create"),
     )
@@ -233,12 +234,11 @@ class KodeSimulator(Controls):
 
     def _get(self, request: Request, keys: tuple[str, ...]) -> Reply:
         """The order tree; its files' addresses are good again (kode.md, section 7)."""
-        try:
-            found = self.desk.find(int(keys[0]))
-        except LookupError:
-            raise RefusedError(404, f"There is no order {keys[0]}") from None
+        found = self.desk.collections.get(int(keys[0]))
+        if found is None or found.broken == "gone":
+            raise RefusedError(404, f"There is no order {keys[0]}")
         self.desk.renew(found.assets())
-        return _json(self._shape(request).tree(found))
+        return broken(_json(self._shape(request).tree(found)), found.broken)
 
     # --- files ------------------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class KodeSimulator(Controls):
         if wanted == "refused" and "authorization" in request.headers:
             raise RefusedError(403, "This address needs no token, and takes none")
         ticket = int(keys[0]) if len(keys) == 2 else 0
-        asset = self.desk.opened(keys[-1], ticket)
+        asset = self.desk.opened(unquote(keys[-1]), ticket)
         if self.options.redirect and "/blobs/" not in request.path:
             return Reply(self.options.redirect_status, b"", "", {"Location": self._blob(asset, request)})
         return self.file(asset)
@@ -268,7 +268,7 @@ class KodeSimulator(Controls):
         if self.options.disposition:
             name = quote(asset.name.encode("utf-8", "replace"), safe="")
             reply.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
-        reply.effect = {"what": "download", "asset": asset.asset_id, "bytes": str(asset.size)}
+        reply.effect = {"what": "download", "asset": _clean(asset.asset_id), "bytes": str(asset.size)}
         return reply
 
     # --- distributor messages, in the old documents alone -----------------------------------------------------
@@ -299,18 +299,18 @@ class KodeSimulator(Controls):
 
         def address(asset: Asset) -> str:
             if self.options.at == "elsewhere":
-                return f"{other}/files/{asset.ticket}/{asset.asset_id}"
+                return f"{other}/files/{asset.ticket}/{_key(asset)}"
             if self.options.address == "fresh":
-                return f"{own}/shopping/v2/tickets/{asset.ticket}/assets/{asset.asset_id}"
-            return f"{own}/shopping/v2/assets/{asset.asset_id}"
+                return f"{own}/shopping/v2/tickets/{asset.ticket}/assets/{_key(asset)}"
+            return f"{own}/shopping/v2/assets/{_key(asset)}"
 
         return Shape(self.options, address)
 
     def _blob(self, asset: Asset, request: Request) -> str:
         own, other = self._bases(request)
         if self.options.redirect == "own":
-            return f"{own}/shopping/v2/blobs/{asset.ticket}/{asset.asset_id}"
-        return f"{other}/files/{asset.ticket}/{asset.asset_id}"
+            return f"{own}/shopping/v2/blobs/{asset.ticket}/{_key(asset)}"
+        return f"{other}/files/{asset.ticket}/{_key(asset)}"
 
     def _bases(self, request: Request) -> tuple[str, str]:
         """The addresses of this remote, and of the other host."""
@@ -336,6 +336,10 @@ def _json(content: Any, status: int = 200) -> Reply:
 
 def _type_of(name: str) -> str:
     return mimetypes.guess_type("x" + name[-8:])[0] or "application/octet-stream"
+
+
+def _key(asset: Asset) -> str:
+    return quote(asset.asset_id, safe="", errors="replace")
 
 
 def _clean(text: str) -> str:

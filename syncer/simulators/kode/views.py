@@ -56,8 +56,8 @@ class Shape:
             head["status"] = self._status(order.status, shaped=options.status_objects)
         head |= self._nullable("technicalReference", collection.technical_reference)
         if show_assets:
-            hidden = [] if options.lines_have_extras else [asset for line in order.lines for asset in line.assets]
-            head |= self._assets([*order.assets, *hidden])
+            lines = order.lines if options.listed_twice or not options.lines_have_extras else []
+            head |= self._assets([*order.assets, *(asset for line in lines for asset in line.assets)])
         return {**head, "orderLines": [self._line(line) for line in order.lines]}
 
     def _line(self, line: Line) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Shape:
             "id": asset.asset_id,
             "name": asset.name,
             "filename": asset.filename,
-            "downloadUrl": self.address(asset),
+            "downloadUrl": self.address(asset) if asset.url is None else asset.url,
             self.options.status_field: asset.status,
             "productCategory": asset.category,
         }
