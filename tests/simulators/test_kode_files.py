@@ -289,6 +289,18 @@ def test_a_file_on_another_host_needs_no_token_and_one_that_arrives_is_a_leak(op
     assert elsewhere(bench, "http://files.test/").status == 404
 
 
+def test_an_address_on_another_host_expires_too() -> None:
+    bench, number, _ = bench_with_file(files_url="http://files.test", at="elsewhere", expired_status=403)
+    address = only_asset(bench, number)["downloadUrl"]
+    request = Request("GET", address.removeprefix("http://files.test"))
+    files = Elsewhere(bench.sim)
+    assert (files.name, files.operation(request)) == ("kode-files", "files.download")
+    bench.sim.expire_addresses()
+    assert files.handle(request).status == 403
+    only_asset(bench, number)
+    assert files.handle(request).status == 200
+
+
 def test_without_an_address_of_its_own_the_other_host_is_this_one_by_another_name() -> None:
     sim = KodeSimulator(mount="/kode", at="elsewhere", download_auth="none")
     number = sim.add_order()

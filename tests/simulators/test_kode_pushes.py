@@ -206,6 +206,8 @@ def test_nothing_is_sent_unless_asked_and_then_each_push_once(box: Box) -> None:
     assert references(box.got) == ["R-0", "R-1", "R-2", "R-0"]
     assert box.types == {"application/json"}
     assert sim.send_pushes(box.url) == []
+    sim.add_push(order=7_000_001)
+    assert sim.send_pushes(box.url.replace("127.0.0.1", "localhost")) == [200]
 
 
 def test_pushes_can_come_several_times_and_out_of_order(box: Box) -> None:

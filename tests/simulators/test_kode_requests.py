@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.simulators.kode_bench import (
     AREA,
     CADASTRE,
     CO_OP,
+    LOGIN,
     MAP,
     NONE,
     PACKAGE,
@@ -196,6 +198,14 @@ def test_a_map_needs_its_data_under_one_name_or_the_other(wanted: str, data: dic
     assert Bench(data_key=wanted).create("map", products=[product]).status == status
 
 
+def test_a_product_can_need_data_of_any_name() -> None:
+    bench = Bench()
+    bench.sim.add_product(code=PLAIN, name="Ferdigattest", needs=["floor"])
+    assert bench.create(products=[{"code": PLAIN, "data": {"floor": "2"}}]).status == 200
+    reply = bench.create(products=[{"code": PLAIN, "data": {"floor": ""}}])
+    assert cause(reply).startswith("products[0].data.floor:")
+
+
 def test_data_that_nobody_asked_for_is_taken() -> None:
     Bench().created(products=[{"code": PLAIN, "data": {"colour": ["red"]}}])
 
@@ -276,3 +286,37 @@ def test_references_of_any_characters_are_kept_and_the_journal_can_hold_them() -
     assert reply.status == 200
     assert json.dumps(reply.effect, ensure_ascii=False).encode()
     assert bench.sim.created()[0]["reference"] == "\ud800/../\x00"
+
+
+# --- whatever comes -------------------------------------------------------------------------------------------------
+
+JUNK: tuple[Any, ...] = (
+    None, True, 0, -1, 1.5, 10**400, 1e308, "", "x", "\ud800", "0" * 5000, [], {}, [[]], {"a": {}}, [[[1, 2]]],
+)  # fmt: skip
+
+
+def spoiled(value: Any, chance: random.Random) -> Any:
+    """The value with some of its parts exchanged, or gone."""
+    if chance.random() < 0.15:
+        return copy.deepcopy(chance.choice(JUNK))
+    if isinstance(value, dict):
+        return {name: spoiled(part, chance) for name, part in value.items() if chance.random() < 0.95}
+    return [spoiled(part, chance) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("numbers", ["number", "text", "either"])
+def test_no_body_breaks_it_and_what_it_refuses_makes_no_order(numbers: str) -> None:
+    bench, chance, taken = Bench(share_numbers=numbers), random.Random(1), 0
+    for _ in range(600):
+        kind = chance.choice(["cadastre", "share", "map"])
+        raw = json.dumps(spoiled(order_body(kind), chance)).encode()
+        raw = raw[: len(raw) // 2] if chance.random() < 0.05 else raw
+        reply = bench.ask("POST", f"/kode/v1/orders/{kind}", raw)
+        assert reply.status in {200, 400}
+        assert (reply.effect is None) == (reply.status == 400)
+        taken += reply.status == 200
+        bench.ask("POST", f"/kode/v1/prices/{kind}", raw)
+        assert bench.ask_token(json.dumps(spoiled(LOGIN, chance)).encode()).status in {200, 400, 401}
+    assert 0 < taken < 600
+    assert len(bench.sim.orders()) == len(bench.sim.created()) == taken
+    assert len(bench.sim.refusals()) == 600 - taken
