@@ -157,8 +157,12 @@ def is_stale(denied: AccessDenied) -> bool:
     return denied.cause == "HTTP 401"
 
 
-def granted(http: Http, url: str, fields: Mapping[str, str], *, form: bool = False) -> Token:
+def granted(
+    http: Http, url: str, fields: Mapping[str, str], *, form: bool = False, usual_life: float = USUAL_LIFE
+) -> Token:
     """Asks a token endpoint for a token (RFC 6749, sections 4 to 6), as JSON or as a form. Safe: no order knows of it.
+
+    Where the answer doesn't say how many seconds the token lives, it is `usual_life`.
 
     Raises:
         AccessDenied: the credentials are refused.
@@ -171,7 +175,7 @@ def granted(http: Http, url: str, fields: Mapping[str, str], *, form: bool = Fal
         raise AccessDenied(http.remote, operation, f"HTTP {answer.status}", _refusal(answer))
     if answer.status not in {200, 201}:
         raise Unavailable(http.remote, operation, f"HTTP {answer.status}", "see its token_url")
-    token = _token(_object(answer))
+    token = _token(_object(answer), usual_life)
     if token is None:
         raise Unavailable(http.remote, operation, "the answer holds no token", "see its token_url")
     for secret in filter(None, (token.access, token.refresh)):
@@ -193,18 +197,18 @@ def _object(answer: Answer) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _token(found: Mapping[str, Any]) -> Token | None:
+def _token(found: Mapping[str, Any], usual_life: float) -> Token | None:
     access, refresh = found.get("access_token"), found.get("refresh_token")
     if not isinstance(access, str) or not SENDABLE.fullmatch(access):
         return None
     usable = isinstance(refresh, str) and 0 < len(refresh) <= 8192
-    return Token(access, _life(found.get("expires_in")), refresh if usable else None)
+    return Token(access, _life(found.get("expires_in"), usual_life), refresh if usable else None)
 
 
-def _life(said: object) -> float:
+def _life(said: object, usual: float) -> float:
     """The seconds that a token lives: a number, or a text of one."""
     if isinstance(said, str) and said.strip().isascii() and said.strip().isdecimal() and len(said) < 16:
         said = int(said)
     if isinstance(said, bool) or not isinstance(said, int | float) or not isfinite(min(said, LONGEST_LIFE)):
-        return USUAL_LIFE
+        return usual
     return min(max(0.0, float(min(said, LONGEST_LIFE))), LONGEST_LIFE)

@@ -389,7 +389,7 @@ def test_a_write_that_is_late_is_uncertain(call: Callable[[Vitec], Any]) -> None
     half = Canned(raw=b"")
 
     def answer(asked: Asked) -> Canned:
-        time.sleep(1)
+        time.sleep(0.5)
         return half
 
     with serving(answer) as server, pytest.raises(Uncertain):
@@ -543,7 +543,11 @@ def test_an_operation_sends_its_templates_filled() -> None:
         body={"id": "{order_id}", "n": 1, "s": ["{service_id}", None, True], "t": "Klar: {message} ({order_id})"},
     )
     with serving(Canned(status=204)) as server:
-        fields = {"order_id": 'o "1"', "service_id": 812, "message": 'å&{"order_id"}'}
+        fields: dict[str, str | int | None] = {
+            "order_id": 'o "1"',
+            "service_id": 812,
+            "message": 'å&{"order_id"}',
+        }
         client(server).perform(operation, "M1", fields)
         (asked,) = server.asked
     assert (asked.method, asked.path) == ("POST", "/Service/Order/o%20%221%22/Status/M1")
