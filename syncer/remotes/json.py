@@ -6,6 +6,7 @@ Nothing of any one remote stands here. What is raised from here says what is wro
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,8 @@ from syncer.remotes.http import Answer
 
 DEEPEST = 50  # levels; more are nobody's order
 LONGEST_ID = 100
-CAUSE_LIMIT = 500
+CAUSE_LIMIT = 500  # characters
+MOST_SAYINGS = 50
 KINDS = frozenset({"", "application/json", "text/json"})
 MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
 SAYING = ("message", "messageDetail", "title", "detail", "error_description", "error", "cause")
@@ -144,7 +146,7 @@ def cause(answer: Answer) -> str:
         found = document(answer)
     except Malformed:
         found = answer.text if answer.content_type == "text/plain" else None
-    said = "; ".join(dict.fromkeys(_sayings(found)))
+    said = "; ".join(dict.fromkeys(islice(_sayings(found), MOST_SAYINGS)))
     return _line(said) or f"HTTP {answer.status}"
 
 

@@ -13,7 +13,7 @@ from syncer.errors import Rejected, RemoteError, Unavailable, Uncertain, Unreada
 from syncer.remotes.bearer import Bearer, Token, granted, with_bearer
 from syncer.remotes.gks4.customers import Asked, Customer, Page, customer, customer_body, page, same
 from syncer.remotes.gks4.orders import Created, SalesOrder, created, order_body
-from syncer.remotes.gks4.settings import DOCUMENTED_PAGE, Settings
+from syncer.remotes.gks4.settings import DOCUMENTED_PAGE, LARGEST_PAGE, Settings
 from syncer.remotes.http import Answer, Http
 from syncer.remotes.json import Malformed, cause, document
 
@@ -141,8 +141,9 @@ class Gks4:
         return rows < self._settings.page_size and rows != DOCUMENTED_PAGE and seen >= (found.total or 0)
 
     def _is_whole(self, found: Page, seen: int) -> bool:
-        """Whether a page that came twice was everyone at once: longer than asked for, or as many as there are."""
-        return len(found.customers) > self._settings.page_size or found.total == seen
+        """Whether a page that came twice was everyone at once: as many as there are, or as nobody's page has."""
+        rows = len(found.customers)
+        return found.total == seen or (rows > self._settings.page_size and rows not in {DOCUMENTED_PAGE, LARGEST_PAGE})
 
     # --- sales orders -----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from syncer.remotes.gks4.settings import LANGUAGES, TEXT_LIMIT, Settings
 from syncer.remotes.http import Answer
 from syncer.remotes.json import LONGEST_ID, Malformed, clean, document, folded
 
-MOST_DIGITS = 15  # before the decimal point
+MOST_DIGITS = 15  # on either side of the decimal point
 RAW_LIMIT = 10_000  # characters of an answer that are kept
 
 
@@ -146,11 +146,16 @@ def _extended(value: Any) -> Any:
         return _more(value)
     if isinstance(value, list | tuple):
         return [_extended(part) for part in value]
-    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < MOST_DIGITS:
+    if isinstance(value, Decimal) and value.is_finite() and _is_written_short(value):
         return f"{value:f}"
     if value is None or isinstance(value, str | bool | int):
         return value
     raise Malformed("a field that is added is no text, amount, or whole number")
+
+
+def _is_written_short(amount: Decimal) -> bool:
+    """Whether a finite amount has no more than some digits on either side of its point."""
+    return amount.adjusted() < MOST_DIGITS and -int(amount.as_tuple().exponent) <= MOST_DIGITS
 
 
 def _has_parts_of_cents(price: Decimal) -> bool:
@@ -166,7 +171,7 @@ def _amount(amount: Any, what: str, settings: Settings) -> int | float | str:
     """
     if not isinstance(amount, Decimal) or not amount.is_finite():
         raise Malformed(f"{what} is no exact number")
-    if amount.adjusted() >= MOST_DIGITS or len(amount.as_tuple().digits) > 2 * MOST_DIGITS:
+    if not _is_written_short(amount):
         raise Malformed(f"{what} has more digits than can be sent")
     if settings.amounts_as_text:
         return f"{amount:f}"
