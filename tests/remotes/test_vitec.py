@@ -533,6 +533,14 @@ def test_passwords_are_in_no_answer_and_no_repr() -> None:
     assert refused.value.cause == "[hidden] Basic [hidden]"
 
 
+def test_a_password_that_an_escape_hid_in_an_answer_is_in_no_refusal() -> None:
+    for status, success in ((400, Success()), (200, Success(field="error", equals=None))):
+        with serving(as_json({"error": f"not {PASSWORD}"}, status)) as server:
+            with pytest.raises(Rejected) as refused:
+                client(server).perform(done(success=success), "M1", {"order_id": "ord-1"})
+            assert refused.value.cause == "not [hidden]"
+
+
 # -------------------------------------------------------------------------------- configured operations
 
 
