@@ -1,9 +1,7 @@
-"""The Vitec client's claims, over real HTTP: where it asks, with whose password, and which error a failure is."""
+"""The Vitec client's claims, over real HTTP: where it asks, with whose password, and what it sends."""
 
 import base64
 import json
-import time
-import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -14,69 +12,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.errors import AccessDenied, ConfigError, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
-from syncer.remotes.http import CallFact, Http, Limits
-from syncer.remotes.json import Malformed
+from syncer.errors import AccessDenied, Rejected, Uncertain, Unreadable
+from syncer.remotes.http import Http, Limits
 from syncer.remotes.vitec import (
-    FIELDS,
     Credentials,
     CustomerDenied,
     Expired,
     NotGranted,
-    Operation,
     PasswordRefused,
-    Success,
     Ticket,
     Vitec,
 )
-from tests.remotes.canned import Asked, Canned, Server, serving
-
-PASSWORD, TOKEN = "lösen-för-kontoret", "Q0hB+Tk9/UUmVhbA=="
-PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 20
-TICKET = {"orderId": "ord-1", "customerId": "M1", "tenantId": "T3", "hasExpired": False}
-ENTRY = {"id": "ord-1", "createdAt": "2026-11-03T09:12:44", "status": "Error", "serviceId": 812}
-AT = datetime(2026, 11, 4, 7, 0, 0, tzinfo=UTC)
-
-
-def client(
-    server: Server, passwords: dict[str, str] | None = None, *, timeout: float = 20, seen: Any = None, **options: Any
-) -> Vitec:
-    limits = Limits(timeout=timeout, rate=10_000, max_answer=1_000_000)
-    http = Http("vitec", limits, observe=seen or (lambda _: None))
-    members = options.pop("members", {})
-    credentials = Credentials("partner", passwords or {"M1": PASSWORD}, members)
-    return Vitec(http, server.url, credentials, **options)
-
-
-def as_json(content: Any, status: int = 200, **headers: str) -> Canned:
-    return Canned(json.dumps(content).encode(), status, "application/json", headers)
-
-
-def basic(password: str) -> str:
-    return "Basic " + base64.b64encode(f"partner:{password}".encode()).decode()
-
-
-def done(name: str = "vitec.done", **parts: Any) -> Operation:
-    given = {"method": "PUT", "path": "Service/Order/Done/{customer_id}", "body": {"id": "{order_id}"}} | parts
-    return Operation(name, **given)
-
-
-UNSAFE: list[Callable[[Vitec], Any]] = [
-    lambda vitec: vitec.ask_user("M1", "ord-1", "https://x.example/o", "Läs"),
-    lambda vitec: vitec.add_note("M1", "Klart", AT),
-    lambda vitec: vitec.add_image("M1", "OBJ1_2", PNG, "a.png"),
-    lambda vitec: vitec.perform(done(), "M1", {"order_id": "ord-1"}),
-]
-SAFE: list[Callable[[Vitec], Any]] = [
-    lambda vitec: vitec.exchange("M1", TOKEN),
-    lambda vitec: vitec.orders("M1", AT),
-    lambda vitec: vitec.image_categories("M1"),
-    lambda vitec: vitec.user("M1", "HAN1"),
-    lambda vitec: vitec.offices("M1"),
-]
-EVERY = [*UNSAFE, *SAFE]
-LOOK_UPS = SAFE[2:]
-
+from tests.remotes.canned import Asked, Canned, serving
+from tests.remotes.vitec_bench import (
+    AT,
+    EVERY,
+    LOOK_UPS,
+    PASSWORD,
+    PNG,
+    SAFE,
+    TICKET,
+    TOKEN,
+    UNSAFE,
+    as_json,
+    basic,
+    client,
+    done,
+)
 
 # ---------------------------------------------------------------------------------------------- passwords
 
@@ -350,312 +312,3 @@ def test_an_odd_id_is_escaped_and_opaque() -> None:
     with serving(as_json([])) as server:
         client(server, {"Mö 1+": PASSWORD}).orders("Mö 1+", AT)
         assert server.asked[0].path == "/Service/Order/M%C3%B6%201%2B"
-
-
-# ---------------------------------------------------------------------------------------------- failures
-
-
-@pytest.mark.parametrize("call", SAFE)
-def test_an_outage_in_a_read_is_unavailable(call: Callable[[Vitec], Any]) -> None:
-    cut = Canned(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[")
-    for answer in (Canned(status=500), Canned(status=503), Canned(status=429), Canned(raw=b""), cut):
-        with serving(answer) as server:
-            with pytest.raises(Unavailable):
-                call(client(server))
-            assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("call", UNSAFE)
-def test_an_outage_in_a_write_is_uncertain_and_never_sent_again(call: Callable[[Vitec], Any]) -> None:
-    cut = Canned(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntr")
-    for answer in (
-        Canned(status=500),
-        Canned(status=503),
-        Canned(raw=b""),
-        cut,
-        Canned(status=303),
-        Canned(b"<html/>"),
-    ):
-        with serving(answer) as server:
-            if answer.body and call is UNSAFE[3]:
-                continue  # by its status alone it was done
-            with pytest.raises(Uncertain):
-                call(client(server))
-            assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("call", UNSAFE)
-def test_a_write_that_is_late_is_uncertain(call: Callable[[Vitec], Any]) -> None:
-    half = Canned(raw=b"")
-
-    def answer(asked: Asked) -> Canned:
-        time.sleep(0.5)
-        return half
-
-    with serving(answer) as server, pytest.raises(Uncertain):
-        call(client(server, timeout=0.2))
-
-
-@pytest.mark.parametrize("call", EVERY)
-def test_an_answer_that_leads_elsewhere_is_not_followed(call: Callable[[Vitec], Any]) -> None:
-    with serving(Canned(status=307, headers={"Location": "/elsewhere"})) as server:
-        with pytest.raises(Unavailable, match="leads elsewhere"):
-            call(client(server))
-        assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize("call", EVERY)
-def test_400_is_final_and_says_why(call: Callable[[Vitec], Any]) -> None:
-    refusal = {"message": "Felaktig begäran.", "modelState": {"order.Id": ["Id saknas.", "Id är för kort."]}}
-    with serving(as_json(refusal, 400)) as server:
-        with pytest.raises(Rejected) as refused:
-            call(client(server))
-        assert len(server.asked) == 1
-    assert refused.value.cause == "Felaktig begäran.; order.Id: Id saknas.; order.Id: Id är för kort."
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ({"Message": "Nej", "other": "x"}, "Nej"),
-        ({"modelState": {"a": ["b"]}}, "a: b"),
-        ({"field": ["is wrong"]}, "field: is wrong"),
-        (["one", "two", "one"], "one; two"),
-        ("just a text", "just a text"),
-        (7, "HTTP 400"),
-        ({}, "HTTP 400"),
-        (None, "HTTP 400"),
-        ({"message": ["a\nb\x1b[2J"]}, "a b [2J"),
-        ({"message": "x" * 5000}, "x" * 500),
-        ({"message": {"a": {"b": {"c": {"d": {"e": "too deep"}}}}}}, "HTTP 400"),
-    ],
-)
-def test_a_refusal_of_any_shape_is_read(content: Any, said: str) -> None:
-    with serving(as_json(content, 400)) as server, pytest.raises(Rejected) as refused:
-        client(server).orders("M1", AT)
-    assert refused.value.cause == said
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "said"),
-    [
-        (b"no such thing", "text/plain", "no such thing"),
-        (b"<html>oops</html>", "text/html", "HTTP 400"),
-        (b"{broken", "application/json", "HTTP 400"),
-        (b"", "", "HTTP 400"),
-    ],
-)
-def test_a_refusal_that_is_no_json_is_one_all_the_same(body: bytes, kind: str, said: str) -> None:
-    with serving(Canned(body, 400, kind)) as server, pytest.raises(Rejected) as refused:
-        client(server).orders("M1", AT)
-    assert refused.value.cause == said
-
-
-@pytest.mark.parametrize("call", [*UNSAFE, *SAFE[:2]])
-def test_404_is_a_refusal(call: Callable[[Vitec], Any]) -> None:
-    with serving(Canned(status=404)) as server, pytest.raises(Rejected):
-        call(client(server))
-
-
-@pytest.mark.parametrize("call", SAFE)
-@pytest.mark.parametrize("answer", [Canned(b"<html/>", content_type="text/html"), Canned(), as_json(7), as_json("x")])
-def test_an_answer_to_a_read_that_cannot_be_read_is_unreadable(call: Callable[[Vitec], Any], answer: Canned) -> None:
-    with serving(answer) as server, pytest.raises(Unreadable):
-        call(client(server))
-
-
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'[{"id": NaN}]', b"[1e999]", b"[" + b"9" * 5000 + b"]"])
-def test_hostile_json_is_unreadable(body: bytes) -> None:
-    for call in SAFE:
-        with serving(Canned(body, content_type="application/json")) as server, pytest.raises(Unreadable):
-            call(client(server))
-
-
-# ----------------------------------------------------------------------------------------------- secrets
-
-
-def escapes(token: str) -> str:
-    return token.replace("+", "\\u002B").replace("/", "\\/").replace("=", "\\u003d")
-
-
-@pytest.mark.parametrize("written", [TOKEN, escapes(TOKEN)])
-@pytest.mark.parametrize("status", [200, 400, 403, 500])
-@pytest.mark.parametrize(
-    "shape",
-    ['{{"message": "bad {0}"}}', '{{"hasExpired": false, "orderId": "{0}"}}', '["{0}"]', "{0}", '{{"{0}": 1}}'],
-)
-def test_a_token_that_is_echoed_is_in_no_error(shape: str, status: int, written: str) -> None:
-    body = shape.format(written).encode()
-    facts: list[CallFact] = []
-    with serving(Canned(body, status, "application/json")) as server, pytest.raises(RemoteError) as failed:
-        client(server, seen=facts.append).exchange("M1", TOKEN)
-    shown = "".join(traceback.format_exception(failed.value)) + repr(vars(failed.value)) + repr(facts)
-    for secret in (TOKEN, escapes(TOKEN), PASSWORD, basic(PASSWORD)[6:]):
-        assert secret not in shown
-
-
-def test_a_token_that_was_taken_is_hidden_from_later_answers() -> None:
-    def answer(asked: Asked) -> Canned:
-        return as_json(TICKET) if asked.method == "POST" else as_json({"message": f"bad {TOKEN}"}, 400)
-
-    with serving(answer) as server:
-        vitec = client(server)
-        vitec.exchange("M1", TOKEN)
-        with pytest.raises(Rejected) as refused:
-            vitec.orders("M1", AT)
-    assert refused.value.cause == "bad [hidden]"
-
-
-def test_a_visitor_s_made_up_token_blots_nothing_out_of_other_answers() -> None:
-    def answer(asked: Asked) -> Canned:
-        refused = asked.method == "POST" and b"lastUpdatedAt" in asked.body
-        return (
-            as_json({"message": "?"}, 400) if refused else as_json([{**ENTRY, "lastUpdatedAt": "2026-11-05T00:00:00"}])
-        )
-
-    with serving(answer) as server:
-        vitec = client(server)
-        with pytest.raises(Rejected):
-            vitec.exchange("M1", "lastUpdatedAt")
-        (row,) = vitec.orders("M1", AT)
-    assert row.updated_at is not None
-
-
-def test_passwords_are_in_no_answer_and_no_repr() -> None:
-    credentials = Credentials("partner", {"M1": PASSWORD})
-    found = credentials.of("M1", "Service")
-    assert PASSWORD not in repr(credentials) + repr(found)
-    assert basic(PASSWORD)[6:] not in repr(credentials) + repr(found)
-    echo = {"message": f"{PASSWORD} {basic(PASSWORD)}"}
-    answer = Canned(json.dumps(echo, ensure_ascii=False).encode(), 400, "application/json")
-    with serving(answer) as server, pytest.raises(Rejected) as refused:
-        client(server).orders("M1", AT)
-    assert refused.value.cause == "[hidden] Basic [hidden]"
-
-
-def test_a_password_that_an_escape_hid_in_an_answer_is_in_no_refusal() -> None:
-    for status, success in ((400, Success()), (200, Success(field="error", equals=None))):
-        with serving(as_json({"error": f"not {PASSWORD}"}, status)) as server:
-            with pytest.raises(Rejected) as refused:
-                client(server).perform(done(success=success), "M1", {"order_id": "ord-1"})
-            assert refused.value.cause == "not [hidden]"
-
-
-# -------------------------------------------------------------------------------- configured operations
-
-
-def test_an_operation_sends_its_templates_filled() -> None:
-    operation = done(
-        method="POST",
-        path="/Service/Order/{order_id}/Status/{customer_id}?by={message}",
-        body={"id": "{order_id}", "n": 1, "s": ["{service_id}", None, True], "t": "Klar: {message} ({order_id})"},
-    )
-    with serving(Canned(status=204)) as server:
-        fields: dict[str, str | int | None] = {
-            "order_id": 'o "1"',
-            "service_id": 812,
-            "message": 'å&{"order_id"}',
-        }
-        client(server).perform(operation, "M1", fields)
-        (asked,) = server.asked
-    assert (asked.method, asked.path) == ("POST", "/Service/Order/o%20%221%22/Status/M1")
-    assert asked.query == {"by": 'å&{"order_id"}'}
-    sent = {"id": 'o "1"', "n": 1, "s": [812, None, True], "t": 'Klar: å&{"order_id"} (o "1")'}
-    assert json.loads(asked.body) == sent
-
-
-def test_an_operation_without_a_body_sends_none_and_what_is_missing_is_null() -> None:
-    with serving(Canned()) as server:
-        vitec = client(server)
-        vitec.perform(done(body=None, method="DELETE"), "M1", {})
-        vitec.perform(done(body=["{order_id}", "at {at}"]), "M1", {"at": None})
-        assert [asked.body for asked in server.asked] == [b"", b'[null, "at "]']
-        with pytest.raises(Rejected, match="no order_id"):
-            vitec.perform(done(path="Done/{order_id}"), "M1", {})
-
-
-def test_the_customer_of_an_operation_is_the_one_whose_password_is_used() -> None:
-    with serving(Canned()) as server:
-        client(server).perform(done(), "M1", {"customer_id": "M2", "order_id": "o"})
-        assert server.asked[0].path == "/Service/Order/Done/M1"
-
-
-@pytest.mark.parametrize(
-    ("parts", "wrong"),
-    [
-        ({"method": "get"}, "method"),
-        ({"method": "PUT\r\nX: y"}, "method"),
-        ({"path": ""}, "path"),
-        ({"path": "//other.example/x"}, "path"),
-        ({"path": "https://other.example/x"}, "path"),
-        ({"path": "../x"}, "path"),
-        ({"path": "a/./b"}, "path"),
-        ({"path": "a/%2e%2e/b"}, "path"),
-        ({"path": "a\\b"}, "path"),
-        ({"path": "a b"}, "path"),
-        ({"path": "a?x#y"}, "path"),
-        ({"path": "a/{token}"}, "{token}"),
-        ({"path": "a/{order_id.__class__}"}, "{order_id.__class__}"),
-        ({"path": "a/{order_id!r}"}, "{order_id!r}"),
-        ({"path": "a/{0}"}, "{0}"),
-        ({"path": "a/{}"}, "{}"),
-        ({"path": "a/{order_id"}, "brace"),
-        ({"body": {"a": ["{password}"]}}, "{password}"),
-        ({"body": "{{order_id}}"}, "brace"),
-        ({"body": {"at": AT}}, "JSON"),
-        ({"body": [float("nan")]}, "JSON"),
-    ],
-)
-def test_a_template_reaches_its_fields_and_nothing_else(parts: dict[str, Any], wrong: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        done(**parts)
-    assert wrong in str(refused.value)
-    assert refused.value.problems[0].place == "vitec.done"
-
-
-@given(st.dictionaries(st.sampled_from(sorted(FIELDS)), st.text(), min_size=len(FIELDS)))
-def test_no_value_changes_the_shape_of_a_body(fields: dict[str, str]) -> None:
-    body = {name: f"<{{{name}}}>" for name in FIELDS}
-    assert done(body=body).body_for(fields) == {name: f"<{fields[name]}>" for name in FIELDS}
-
-
-@given(st.text(min_size=1, max_size=20))
-def test_no_value_leads_a_path_elsewhere(value: str) -> None:
-    try:
-        path = done(path="Done/{order_id}/End?x={order_id}").path_for({"order_id": value})
-    except (Malformed, UnicodeEncodeError):
-        return
-    place, _, query = path.partition("?")
-    assert (place.count("/"), place[:5], place[-4:]) == (2, "Done/", "/End")
-    assert not set(query) & set("&#?/ ")
-
-
-@pytest.mark.parametrize(
-    ("success", "said", "outcome"),
-    [
-        (Success(), {"ok": False}, None),
-        (Success(field=""), True, None),
-        (Success(field=""), "true", None),
-        (Success(field=""), False, Rejected),
-        (Success(field=""), {"ok": True}, Rejected),
-        (Success(field=""), None, Uncertain),
-        (Success(field="result.Done"), {"Result": {"done": True}}, None),
-        (Success(field="result.done"), {"result": {"done": False}}, Rejected),
-        (Success(field="result.done"), {"result": []}, Uncertain),
-        (Success(field="result.done"), {}, Uncertain),
-        (Success(field="code", equals=0), {"code": 0}, None),
-        (Success(field="code", equals=0), {"code": False}, Rejected),
-        (Success(field="code", equals="OK"), {"code": "OK"}, None),
-        (Success(field="code", equals="OK"), {"code": "NO"}, Rejected),
-        (Success(field="error", equals=None), {}, None),
-        (Success(field="error", equals=None), {"error": "x"}, Rejected),
-        (Success(statuses=frozenset({202})), {}, Uncertain),
-    ],
-)
-def test_an_operation_was_done_where_its_answer_says_so(
-    success: Success, said: Any, outcome: type[RemoteError] | None
-) -> None:
-    with serving(as_json(said)) as server:
-        with pytest.raises(outcome) if outcome is not None else nullcontext():
-            client(server).perform(done(success=success), "M1", {"order_id": "ord-1"})
-        assert len(server.asked) == 1
