@@ -265,8 +265,13 @@ def _dues(portal: str, every: timedelta, begin: float, end: float) -> Iterator[f
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much happens: new orders a second; everything else in seconds between two of it."""
+    """How much happens: orders that wait at the start, new orders a second; all else in seconds between two of it.
 
+    With the backlog the database's file is larger than what SQLite keeps of it in memory (2 MB for each connection),
+    or that would grow with the file for longer than the warm-up.
+    """
+
+    backlog: int = 1500
     orders: float = 3.0
     sample: float = 2.0
     scrape: float = 5.0
@@ -321,6 +326,7 @@ class Load:
     def run(self, seconds: float) -> None:
         """All of it, for so many seconds; what one thread raises is raised here, once the others have ended."""
         pace = self.pace
+        self.world.arrive(pace.backlog)
         kinds: Mapping[Callable[[], object], float] = {
             self._order: 1 / pace.orders,
             self._sample: pace.sample,

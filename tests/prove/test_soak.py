@@ -34,7 +34,17 @@ from tests.prove.soak import (
 NOON = datetime(2031, 5, 4, 12, tzinfo=UTC)
 EVERY = timedelta(seconds=5)
 PACE = Pace(
-    sample=0.5, scrape=2, command=3, fault=2, outage=7, outage_lasts=2, hangup=4, person=6, other_side=0.5, listed=3
+    backlog=20,
+    sample=0.5,
+    scrape=2,
+    command=3,
+    fault=2,
+    outage=7,
+    outage_lasts=2,
+    hangup=4,
+    person=6,
+    other_side=0.5,
+    listed=3,
 )
 MANY = 300
 LEAKS = {
