@@ -217,9 +217,10 @@ class Polls:
             return [Finding("polls", "there was none", ok=False)]
         soon = sum(late <= SOON for late in self.late) / len(self.late)
         late = sorted(self.late)
+        most, nearly_all = late[-1], late[int(NEARLY * (len(late) - 1))]
         words = (
-            f"{len(late)} due, {self.missed} missed, {self.excused} in an outage; done {statistics.median(late):.2f} s "
-            f"after that, 19 of 20 within {late[int(0.95 * (len(late) - 1))]:.2f} s, all within {late[-1]:.2f} s"
+            f"{len(late)} due, {self.missed} missed, {self.excused} in an outage; read and stored "
+            f"{statistics.median(late):.2f} s later, {NEARLY:.0%} within {nearly_all:.2f} s, all within {most:.2f} s"
         )
         found = [Finding("polls", words, self.missed == 0 and soon >= NEARLY)]
         if len(self.late) >= 30:
