@@ -28,7 +28,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -341,8 +341,10 @@ class Load:
         }
         with ThreadPoolExecutor(len(kinds), thread_name_prefix="load") as pool:
             tasks = [pool.submit(self._repeat, do, every) for do, every in kinds.items()]
-            wait(tasks, timeout=seconds, return_when="FIRST_EXCEPTION")
-            self.stop.set()
+            try:
+                wait(tasks, timeout=seconds, return_when="FIRST_EXCEPTION")
+            finally:  # also where the watch is ended before its time: the pool waits for them
+                self.stop.set()
         for task in tasks:
             task.result()
 
@@ -567,6 +569,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=Path, help="a file for the samples, as CSV")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _leave)
     found = soak(arguments.minutes, arguments.seed)
     if arguments.samples is not None:
         _write(found, arguments.samples)
@@ -576,6 +579,11 @@ def main() -> int:
     if found.kept is not None:
         print(f"kept: {found.kept}")
     return 0 if found.ok else 1
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """SIGTERM ends as Ctrl-C does: with everything that was started."""
+    raise SystemExit(128 + number)
 
 
 def _write(found: Soak, file: Path) -> None:
