@@ -22,7 +22,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from syncer.cli.screen import Ran, Screen, export_lines
-from syncer.simulators.day import API_USER, NORD_USER, SYD_USER, Day
+from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, SYD_USER, VITEC_PASSWORD, Day
 
 PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
@@ -225,6 +225,8 @@ def _how_to(day: Day) -> Iterator[str]:
     yield f"  nordnet     {url}/nordnet/onapi/2.4/           username {NORD_USER}"
     yield f"  sydnet      {url}/sydnet/onapi/2.6/            username {SYD_USER}, can't schedule"
     yield f"  courier     {url}/courier/parcels              no password"
+    yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
+    yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"
     yield ""
     yield "In another terminal:"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncer.simulators.courier import CourierSimulator
+from syncer.simulators.gks4 import Gks4Simulator
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.judging import Case, Judge, Judgement, Seen
 from syncer.simulators.on_api import OnApiSimulator
@@ -31,6 +32,7 @@ from syncer.simulators.plots import (
     Plot,
     person,
 )
+from syncer.simulators.vitec import VitecSimulator
 from syncer.simulators.wire import Reply, Request, Simulator
 from syncer.simulators.xsp import XspSimulator
 
@@ -38,6 +40,7 @@ API_USER = "1234"
 API_KEY = "demo-key-of-nobody-71c3"
 NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
 SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
+VITEC_PASSWORD, GKS4_SECRET = "demo-gavel-5530", "demo-press-2178"
 MORE_LOOKS = 3
 
 
@@ -85,6 +88,8 @@ class Day:
             "/nordnet": self.nordnet,
             "/sydnet": self.sydnet,
             "/courier": self.courier,
+            "/vitec": VitecSimulator(passwords={"M40017": VITEC_PASSWORD}),
+            "/gks4": Gks4Simulator(secret=GKS4_SECRET, mount="/gks4"),
         }
         self.host = Host(mounts, port, journal_path)
         self.networks = {NORD: self.nordnet, SYD: self.sydnet}

@@ -88,6 +88,8 @@ def json_object(request: Request, types: tuple[str, ...] = ("application/json",)
         raise RefusedError(400, "The body must be in UTF-8")
     try:
         body = json.loads(request.body.decode(), parse_float=Decimal, parse_constant=_no_number)
+        # Half a character by its escape is JSON, and can't be stored or shown.
+        json.dumps(body, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError):
         raise RefusedError(400, "The body isn't JSON in UTF-8") from None
     if not isinstance(body, dict):
@@ -126,6 +128,8 @@ def _check(name: str, kind: Any, value: Any) -> None:
         if not any(value == each and type(value) is type(each) for each in get_args(kind)):
             raise ValueError(f"{name} is one of {get_args(kind)}, not {value!r}")
         return
+    if get_origin(kind) is tuple and isinstance(value, str):
+        raise TypeError(f"{name} is several, not {value!r}")
     wanted = {bool: (bool,), str: (str,), int: (int,), float: (int, float)}.get(kind)
     if wanted is not None and (not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool))):
         raise TypeError(f"{name} can't be {value!r}")

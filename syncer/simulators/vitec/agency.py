@@ -4,6 +4,7 @@ How a request looks on the wire, and who may send it, is not known here.
 """
 
 import base64
+import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -70,7 +71,7 @@ class Agency:
 
     def user(self, name: str, customer_id: str) -> str:
         """The id of an office's agent of that name, made up at the first time."""
-        user_id = f"HAN{name.encode().hex().upper():0>32.32}"
+        user_id = f"HAN{hashlib.sha256(f'{customer_id} {name}'.encode()).hexdigest()[:32].upper()}"
         if user_id not in self.users:
             self.add_user(user_id, customer_id, {"userName": f"{name} Påhittad"})
         return user_id
