@@ -225,6 +225,9 @@ def _how_to(day: Day) -> Iterator[str]:
     yield f"  nordnet     {url}/nordnet/onapi/2.4/           username {NORD_USER}"
     yield f"  sydnet      {url}/sydnet/onapi/2.6/            username {SYD_USER}, can't schedule"
     yield f"  courier     {url}/courier/parcels              no password"
+    kode = day.kode.tokens.credentials
+    yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
+    yield f"                                                 user {kode.username} {kode.password}"
     yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
     yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"

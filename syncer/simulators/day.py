@@ -1,4 +1,4 @@
-"""One day of a service provider: a portal, two city networks and a courier under one host, with orders and troubles.
+"""One day of a service provider: a portal, two city networks, a courier and KODE under one host, orders and troubles.
 
 `Day` builds it, `hours` makes happen what happens between the program's passes, and `judge` says whether the
 program did right, out of the simulators' own journal. How the program is run is not known here.
@@ -16,6 +16,7 @@ from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.gks4 import Gks4Simulator
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.judging import Case, Judge, Judgement, Seen
+from syncer.simulators.kode import Elsewhere, File, KodeSimulator, Script
 from syncer.simulators.on_api import OnApiSimulator
 from syncer.simulators.plots import (
     BROKEN_LINES,
@@ -42,6 +43,8 @@ NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
 SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
 VITEC_PASSWORD, GKS4_SECRET = "demo-gavel-5530", "demo-press-2178"
 MORE_LOOKS = 3
+# What becomes of each order of property data: two files, the end, and a file that comes late. In seconds.
+DATA_SCRIPT = Script.usual(20, 90, [File(40), File(85, on="order"), File(150)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,15 @@ class Day:
         self.nordnet = OnApiSimulator(NORD, "2.4", NORD_USER, NORD_PASSWORD, mount="/nordnet")
         self.sydnet = OnApiSimulator(SYD, "2.6", SYD_USER, SYD_PASSWORD, mount="/sydnet", scheduling=False)
         self.courier = CourierSimulator()
+        self.kode = KodeSimulator(mount="/kode")
+        self.kode.set_script(DATA_SCRIPT)
         mounts: dict[str, Simulator] = {
             "/xsp": self.portal,
             "/nordnet": self.nordnet,
             "/sydnet": self.sydnet,
             "/courier": self.courier,
+            "/kode": self.kode,
+            "/kode-files": Elsewhere(self.kode),
             "/vitec": VitecSimulator(passwords={"M40017": VITEC_PASSWORD}),
             "/gks4": Gks4Simulator(secret=GKS4_SECRET, mount="/gks4"),
         }
