@@ -124,8 +124,7 @@ def as_json(options: Any) -> dict[str, Any]:
 
 def _check(name: str, kind: Any, value: Any) -> None:
     if get_origin(kind) is Literal:
-        # By type too: JSON's true is not the 1 that equals it here.
-        if not any(value == each and type(value) is type(each) for each in get_args(kind)):
+        if value not in get_args(kind):
             raise ValueError(f"{name} is one of {get_args(kind)}, not {value!r}")
         return
     if get_origin(kind) is tuple and isinstance(value, str):

@@ -245,6 +245,20 @@ def test_customer_without_a_number_may_get_one_and_is_not_told(
     assert search(gks, corporateIdentityNumber="5599990002") == [number]
 
 
+def test_two_customers_may_have_no_number(gks: Gks4Simulator) -> None:
+    gks.configure(null_number="nameless")
+    for corporate in ("1", "2"):
+        assert create(gks, number=None, corporateIdentityNumber=corporate).status == 200
+    assert [each["number"] for each in gks.customers()] == [CUSTOMER, None, None]
+
+
+def test_assigned_numbers_are_nobody_elses(gks: Gks4Simulator) -> None:
+    gks.add_customer("K100001")
+    for _ in range(2):
+        create(gks, number=None)
+    assert [each["number"] for each in gks.customers()] == [CUSTOMER, "K100001", "K100002", "K100003"]
+
+
 def test_customer_without_a_number_may_be_refused(gks: Gks4Simulator) -> None:
     gks.configure(null_number="refused")
     assert wrong_fields(create(gks, number=None)) == {"number"}
@@ -283,6 +297,15 @@ def test_unknown_customer_is_a_404_and_a_number_is_unquoted(gks: Gks4Simulator) 
 )
 def test_body_that_is_no_json_object_is_a_400(gks: Gks4Simulator, body: bytes) -> None:
     assert call(gks, "POST", "/api/v1/customers", body).status == 400
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/xml", "application/json; charset=latin-1"])
+def test_body_that_does_not_say_that_it_is_json_in_utf_8_is_a_400(gks: Gks4Simulator, content_type: str) -> None:
+    headers = {"authorization": f"Bearer {token(gks)}", "content-type": content_type}
+    body = json.dumps(new_customer()).encode()
+    assert gks.handle(Request("POST", "/api/v1/customers", {}, headers, body)).status == 400
+    headers["content-type"] = 'application/json; charset="UTF-8"'
+    assert gks.handle(Request("POST", "/api/v1/customers", {}, headers, body)).status == 200
 
 
 # Search

@@ -55,6 +55,12 @@ def test_repeat_makes_a_second_order_and_its_effect_says_so(gks: Gks4Simulator) 
     assert [each["number"] for each in gks.sales_orders("vitec:ord-1")] == ["500001", "500002"]
 
 
+def test_same_order_to_another_customer_is_a_repeat(gks: Gks4Simulator) -> None:
+    gks.add_customer("K2")
+    order(gks)
+    assert (order(gks, customerNumber="K2").effect or {})["repeat"] == "yes"
+
+
 @pytest.mark.parametrize("other", [{"name": "vitec:ord-2"}, {"purchaseOrderNumber": "ord-2"}])
 def test_other_orders_of_the_same_customer_are_no_repeats(gks: Gks4Simulator, other: dict[str, str]) -> None:
     order(gks)
@@ -180,7 +186,7 @@ def test_line_that_would_be_cut_later_is_a_mistake_or_refused(gks: Gks4Simulator
     assert len(wrong_fields(order(gks, salesOrderLines=[line]))) == 1
 
 
-@pytest.mark.parametrize("line", [{"description": "x" * 256}, {"unitPrice": "9.50"}, {"unitPrice": 9.5}])
+@pytest.mark.parametrize("line", [{"description": "x" * 256}, {"unitPrice": "9.500"}, {"unitPrice": 9.5}])
 def test_line_within_the_limits_is_no_mistake(gks: Gks4Simulator, line: dict[str, Any]) -> None:
     order(gks, salesOrderLines=[line])
     assert gks.mistakes() == []

@@ -320,6 +320,12 @@ def test_body_that_is_no_json_object_is_a_400(vitec: VitecSimulator, body: bytes
     assert call(vitec, "POST", TOKEN, body).status == 400
 
 
+@pytest.mark.parametrize(("kind", "status"), [("text/json", 200), ("application/xml", 400), ("", 400)])
+def test_body_is_json_by_its_type(vitec: VitecSimulator, kind: str, status: int) -> None:
+    body = json.dumps({"data": vitec.place_order()["token"]}).encode()
+    assert vitec.handle(Request("POST", TOKEN, {}, {**login(), "content-type": kind}, body)).status == status
+
+
 def test_answers_may_be_in_pascal_case(vitec: VitecSimulator) -> None:
     vitec.configure(casing="pascal")
     link = vitec.place_order()

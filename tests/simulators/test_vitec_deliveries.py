@@ -181,6 +181,8 @@ def test_image_categories_are_the_offices(vitec: VitecSimulator) -> None:
     assert read(call(vitec, "GET", path, customerId=OFFICE)) == [{"customerId": OFFICE, "categories": ["Kök"]}]
     assert wrong_fields(call(vitec, "GET", path)) == {"customerId"}
     assert call(vitec, "GET", path, customerId="M40018").status == 403
+    vitec.add_credential("G7", "chain")
+    assert call(vitec, "GET", path, password="chain", customerId="G7").status == 404
 
 
 def test_function_groups_of_deliveries_can_be_refused_each(vitec: VitecSimulator) -> None:

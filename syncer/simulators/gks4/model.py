@@ -156,11 +156,11 @@ class SalesOrder:
         return list(self.asked.get("salesOrderLines") or [])
 
     @property
-    def key(self) -> tuple[str, str, str] | None:
-        """What a second order made of one request has in common with the first; None where it has no mark."""
+    def key(self) -> tuple[str, str] | None:
+        """What a second order of the same has in common with the first, whoever pays; None where it has no mark."""
         if not self.reference and not self.asked.get("name"):
             return None
-        return self.customer, self.name, self.reference
+        return self.name, self.reference
 
 
 @dataclass(frozen=True, slots=True)
