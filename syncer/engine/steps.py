@@ -4,8 +4,6 @@ Every call that changes something is begun in the store first; every outcome is 
 stays its own.
 """
 
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -100,7 +98,7 @@ class Step:
 class Walk:
     """One order's steps in one go: `next` says what comes, `take` does it, until `next` says None.
 
-    Nothing is begun after `until`, on the monotonic clock, and nothing about the remotes `besides`, nor about an order
+    Nothing is begun once the time for it is `over`, and nothing about the remotes `besides`, nor about an order
     of theirs. Only the store's own trouble is raised.
     """
 
@@ -112,7 +110,7 @@ class Walk:
         held: InHand,
         stopped: Callable[[], bool] = lambda: False,
         *,
-        until: float = math.inf,
+        over: Callable[[], bool] = lambda: False,
         besides: frozenset[str] = frozenset(),
     ) -> None:
         self.held = held
@@ -124,7 +122,7 @@ class Walk:
         self._rules = rules
         self._tally = tally
         self._stopped = stopped
-        self._until = until
+        self._over = over
         self._besides = besides
         self._going = True
         self._begun = False  # the open intent was begun just now: its call is to be made
@@ -217,7 +215,7 @@ class Walk:
     def _not_now(self, step: Next, order: Order) -> bool:
         """Whether the step has to wait: for the next pass, for what is read just now, or for a remote that is down."""
         wanted = needs(step, order)
-        if time.monotonic() > self._until or not self._besides.isdisjoint({order.portal, *wanted}):
+        if self._over() or not self._besides.isdisjoint({order.portal, *wanted}):
             self._tally.blocked.add(order.name)
             return True
         shut = [name for name in wanted if not self._admit(name)]
@@ -442,7 +440,7 @@ class Walk:
     def _may_begin(self, intent: Intent) -> bool:
         return (
             not self._stopped()
-            and time.monotonic() <= self._until
+            and not self._over()
             and intent.target not in self._besides
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
             and self._room.health.up(intent.target, self._room.now())
