@@ -203,6 +203,16 @@ def secrets_of_a_drop_in_are_there_for_root_s_commands_too(server: Server) -> No
     server.machine.do("systemctl", "daemon-reload")
 
 
+def root_s_configuration_is_looked_for_where_root_stands(server: Server) -> None:
+    server.machine.do("sh", "-c", "mkdir -p /srv/mine && cp /etc/syncer/syncer.toml /srv/mine/other.toml")
+    for words in ("--config other.toml check", "check --config=other.toml", "check --config ./other.toml"):
+        server.machine.do("sh", "-c", f"cd /srv/mine && syncer {words}")
+    server.machine.do("sh", "-c", "cd /srv/mine && SYNCER_CONFIG=other.toml syncer check")
+    missing = server.machine.run("sh", "-c", "cd /srv/mine && syncer check --config 'no such.toml'")
+    assert missing.returncode == 78
+    assert "/srv/mine/no such.toml" in missing.stderr
+
+
 def the_service_s_own_figures_are_there_under_the_hardening(server: Server) -> None:
     told = server.machine.do("cat", "/etc/syncer/syncer.toml")
     address = re.search(r'^listen = "(.*)"$', told, re.MULTILINE)
@@ -222,6 +232,14 @@ def a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Server) -
     number = server.world.order()
     server.wait_until_delivered(number)
     assert server.machine.shows("syncer", "NRestarts") == "0"
+
+
+def the_journal_knows_what_is_a_warning(server: Server) -> None:
+    told = server.machine.do("journalctl", "--no-pager", "--quiet", "-u", "syncer", "-p", "warning", "-o", "cat")
+    ours = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert "config.rejected" in {line["event"] for line in ours}
+    assert {line["level"] for line in ours} <= {"warning", "error"}
+    assert not [line for line in server.machine.journal("syncer") if line.startswith("<")]
 
 
 def a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(server: Server) -> None:
@@ -254,11 +272,18 @@ def an_upgrade_copies_the_database_first_and_brings_it_up_to_date(server: Server
 def from_a_version_that_can_not_start_what_is_printed_leads_back(server: Server) -> None:
     before = server.tables(f"{STATE}/syncer.db")
     server.upgrade("9002", "raise RuntimeError('invented')")
+    units = "cat /etc/systemd/system/syncer* /usr/local/bin/syncer | sha256sum"
+    placed = server.machine.do("sh", "-c", units)
+    server.machine.do(
+        "sh", "-c", "sed -i '$a # a newer version' /srv/syncer/systemd/syncer.service /srv/syncer/systemd/command"
+    )
     failed = server.machine.run("sh", "-c", INSTALL, **OFFLINE)
     assert failed.returncode != 0
     ways = re.findall(r"^    (\w.*)$", failed.stderr, re.MULTILINE)
     assert "To go back" in failed.stderr
+    assert server.machine.do("sh", "-c", units) != placed
     server.machine.do("sh", "-ec", "\n".join(ways))
+    assert server.machine.do("sh", "-c", units) == placed
     assert server.machine.shows("syncer", "ActiveState") == "active"
     assert server.tables(f"{STATE}/syncer.db") == before
     assert server.machine.do("find", STATE, "-user", "root") == ""
@@ -322,8 +347,10 @@ CLAIMS = (
     what_root_interrupts_has_ended,
     root_finds_a_copy_where_it_was_to_be,
     secrets_of_a_drop_in_are_there_for_root_s_commands_too,
+    root_s_configuration_is_looked_for_where_root_stands,
     the_service_s_own_figures_are_there_under_the_hardening,
     a_reload_goes_on_with_what_is_right_and_says_what_is_wrong,
+    the_journal_knows_what_is_a_warning,
     a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost,
     an_upgrade_copies_the_database_first_and_brings_it_up_to_date,
     from_a_version_that_can_not_start_what_is_printed_leads_back,
