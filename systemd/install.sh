@@ -27,7 +27,10 @@ command -v "$python" >/dev/null || fail "Python 3.11 is needed (Debian: apt-get 
 running() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 active() { running && systemctl --quiet is-active syncer.service; }
 # Commands that root types run beside the service by way of it.
-running && ! [ -S /run/dbus/system_bus_socket ] && fail "the system's bus is needed (Debian: apt-get install dbus)"
+# Debian starts it with the next boot where it has only now been installed.
+if running && ! [ -S /run/dbus/system_bus_socket ] && ! systemctl start dbus.socket 2>/dev/null; then
+    fail "the system's bus is needed (Debian: apt-get install dbus)"
+fi
 
 # The copy is made by the release that has made the database, while it works on.
 back_up() {
@@ -89,8 +92,9 @@ place() {
     install -m 755 "$here/systemd/command" "$root/usr/local/bin/syncer"
     install -d -m 755 "$etc"
     install -d -m 700 "$etc/credentials"
-    # Where the data is, the unit says; the example's own words are for other places.
-    sed -E 's/^(state_dir = |url = "sqlite:)/# \1/' "$here/config/syncer.toml" >"$etc/syncer.toml.example"
+    # Where the data is, the unit says, and secrets are credentials; the example's own words are for other places.
+    sed -E -e 's/^(state_dir = |url = "sqlite:)/# \1/' -e 's/^(api_key = )\{ env = "XSP_API_KEY" \}/\1{ credential = "xsp_key" }/' \
+        -e 's/^(password = )\{ file = "onapi.secret" \}/\1{ credential = "nordnet_password" }/' "$here/config/syncer.toml" >"$etc/syncer.toml.example"
     "$opt/current/bin/python" -P -m syncer completion bash >"$root/etc/bash_completion.d/syncer"
     "$opt/current/bin/python" -P -m syncer completion zsh >"$root/usr/local/share/zsh/site-functions/_syncer"
 }

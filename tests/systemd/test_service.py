@@ -42,6 +42,11 @@ def a_service_is_hardly_exposed(server: Server) -> None:
 
 
 def what_is_missing_is_said_before_the_service_is_started(server: Server) -> None:
+    server.machine.do("chmod", "600", "/etc/syncer/syncer.toml")
+    closed = server.machine.run("syncer", "check")
+    assert closed.returncode == 78
+    assert "chmod 644" in closed.stderr
+    server.machine.do("chmod", "644", "/etc/syncer/syncer.toml")
     checked = server.machine.run("syncer", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "tg" in checked.stdout
