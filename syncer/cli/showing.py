@@ -225,6 +225,9 @@ def _how_to(day: Day) -> Iterator[str]:
     yield f"  nordnet     {url}/nordnet/onapi/2.4/           username {NORD_USER}"
     yield f"  sydnet      {url}/sydnet/onapi/2.6/            username {SYD_USER}, can't schedule"
     yield f"  courier     {url}/courier/parcels              no password"
+    kode = day.kode.tokens.credentials
+    yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
+    yield f"                                                 user {kode.username} {kode.password}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"
     yield ""
     yield "In another terminal:"

@@ -103,6 +103,7 @@ class Engine:
         self._progress = progress or Progress()
         self._sleep = sleep
         self._stop = stop or threading.Event()
+        self._readings: Callable[[], Readings] = Readings
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="order")  # starts no thread before it needs one
 
     def stop(self) -> None:
@@ -147,7 +148,7 @@ class Engine:
         """
 
         def make(tally: Tally) -> dict[str, Accounting]:
-            reading = Readings()
+            reading = self._readings()
             try:
                 return self._beside(reading, list(sources), more, tally, limit.total_seconds(), going_on)
             finally:

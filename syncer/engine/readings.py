@@ -20,11 +20,11 @@ class Readings:
         """Begins one. Where no thread is to be had for it, it is made at once."""
         given: Future[Any] = Future()
         self._begun.append((remote, given))
-        run, arguments = copy_context().run, (_make, given, read)
+        run, arguments = copy_context().run, (make, given, read)
         try:
             threading.Thread(target=run, args=arguments, name=f"read {remote}", daemon=True).start()
         except RuntimeError:
-            _make(given, read)
+            make(given, read)
 
     @property
     def under_way(self) -> frozenset[str]:
@@ -42,7 +42,8 @@ class Readings:
         return [(remote, given.result()) for remote, given in over]
 
 
-def _make(given: Future[Any], read: Callable[[], Any]) -> None:
+def make(given: Future[Any], read: Callable[[], Any]) -> None:
+    """Reads, and gives what came of it, or what was met."""
     try:
         given.set_result(read())
     except BaseException as end:  # noqa: BLE001 - it is raised where it is waited for

@@ -1,4 +1,4 @@
-"""One day of a service provider: a portal, two city networks and a courier under one host, with orders and troubles.
+"""One day of a service provider: a portal, two city networks, a courier and KODE under one host, orders and troubles.
 
 `Day` builds it, `hours` makes happen what happens between the program's passes, and `judge` says whether the
 program did right, out of the simulators' own journal. How the program is run is not known here.
@@ -15,6 +15,7 @@ from typing import Any, Self
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.judging import Case, Judge, Judgement, Seen
+from syncer.simulators.kode import Elsewhere, File, KodeSimulator, Script
 from syncer.simulators.on_api import OnApiSimulator
 from syncer.simulators.plots import (
     BROKEN_LINES,
@@ -39,6 +40,8 @@ API_KEY = "demo-key-of-nobody-71c3"
 NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
 SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
 MORE_LOOKS = 3
+# What becomes of each order of property data: two files, the end, and a file that comes late. In seconds.
+DATA_SCRIPT = Script.usual(20, 90, [File(40), File(85, on="order"), File(150)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,15 @@ class Day:
         self.nordnet = OnApiSimulator(NORD, "2.4", NORD_USER, NORD_PASSWORD, mount="/nordnet")
         self.sydnet = OnApiSimulator(SYD, "2.6", SYD_USER, SYD_PASSWORD, mount="/sydnet", scheduling=False)
         self.courier = CourierSimulator()
+        self.kode = KodeSimulator(mount="/kode")
+        self.kode.set_script(DATA_SCRIPT)
         mounts: dict[str, Simulator] = {
             "/xsp": self.portal,
             "/nordnet": self.nordnet,
             "/sydnet": self.sydnet,
             "/courier": self.courier,
+            "/kode": self.kode,
+            "/kode-files": Elsewhere(self.kode),
         }
         self.host = Host(mounts, port, journal_path)
         self.networks = {NORD: self.nordnet, SYD: self.sydnet}

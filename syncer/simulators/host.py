@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from syncer.simulators.wire import Reply, Request, Simulator
+from syncer.simulators.wire import Part, Reply, Request, Simulator, Stream
 
 MAX_BODY = 10 * 1024 * 1024
 CONTROL = "/_control"
@@ -164,7 +164,7 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out on the wire; `amount` is seconds for HOLD and DRIP, bytes for HUGE."""
+    """What goes out on the wire; `amount` is seconds for HOLD and DRIP, bytes for HUGE. A `stream` is the body."""
 
     status: int | None
     body: bytes = b""
@@ -172,6 +172,16 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = Manner.WHOLE
     amount: float = 0.0
+    stream: Stream | None = None
+
+    @property
+    def length(self) -> int:
+        """All bytes of the body."""
+        return len(self.body) if self.stream is None else len(self.stream)
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        """The first `length` bytes of the body."""
+        return iter([self.body[:length]]) if self.stream is None else self.stream.pieces(length)
 
 
 class _TooLargeError(Exception):
@@ -227,7 +237,13 @@ def _echo(status: int, line: str, request: Request) -> Answer:
 
 
 def _whole(reply: Reply) -> Answer:
-    return Answer(reply.status, reply.body, reply.content_type, dict(reply.headers))
+    return Answer(reply.status, reply.body, reply.content_type, dict(reply.headers), stream=reply.stream)
+
+
+def _half(answer: Answer) -> Answer:
+    half = answer.length // 2
+    stream = None if answer.stream is None else Part(answer.stream, half)
+    return replace(answer, body=answer.body[:half], stream=stream)
 
 
 def _noise(options: Mapping[str, Any], content_type: str) -> Answer:
@@ -237,15 +253,14 @@ def _noise(options: Mapping[str, Any], content_type: str) -> Answer:
 def _spoiled_answer(armed: Armed, reply: Reply) -> Answer:
     """The faults that come after the effect: the right answer is there, and is lost or spoiled."""
     kind, options, right = armed.kind, armed.options, _whole(reply)
-    half = reply.body[: len(reply.body) // 2]
     makers: dict[Fault, Callable[[], Answer]] = {
         Fault.RESET_AFTER: lambda: Answer(None, manner=Manner.RESET),
         Fault.TIMEOUT_AFTER: lambda: Answer(None, manner=Manner.HOLD, amount=options["seconds"]),
         Fault.ERROR_AFTER: lambda: _page(options["status"], _retry(options)),
         Fault.HTML_AFTER: lambda: _page(200),
-        Fault.EMPTY_AFTER: lambda: replace(right, status=200, body=b""),
+        Fault.EMPTY_AFTER: lambda: replace(right, status=200, body=b"", stream=None),
         Fault.TRUNCATED: lambda: replace(right, manner=Manner.SHORT),
-        Fault.CUT: lambda: replace(right, body=half),
+        Fault.CUT: lambda: _half(right),
         Fault.GARBAGE_AFTER: lambda: _noise(options, reply.content_type),
         Fault.WRONG_TYPE: lambda: replace(right, content_type="text/plain"),
         Fault.DRIP: lambda: replace(right, manner=Manner.DRIP, amount=options["every"]),
@@ -540,7 +555,8 @@ class Host:
         except _ControlError as error:
             status, result = 400, {"error": str(error)}
         text = json.dumps(result, ensure_ascii=False, default=str)
-        return Answer(status, text.encode(), "application/json")
+        # Half a surrogate pair, as a hostile name may hold, is escaped: JSON reads that.
+        return Answer(status, text.encode("utf-8", "backslashreplace"), "application/json")
 
     def _states(self) -> dict[str, Any]:
         """What each simulator tells of itself; one that has no `state` tells nothing."""
@@ -715,12 +731,17 @@ class _Handler(BaseHTTPRequestHandler):
         if length is not None:
             self.send_header("Content-Length", str(length))
         for name, value in answer.headers.items():
-            self.send_header(name, value)
+            if length is None or name != "Transfer-Encoding":  # the two contradict one another
+                self.send_header(name, value)
         self.end_headers()
 
     def _send_whole(self, answer: Answer) -> None:
-        self._send_head(answer, len(answer.body))
-        self.wfile.write(answer.body)
+        if "Transfer-Encoding" in answer.headers:
+            self._send_chunked(answer, answer.pieces(answer.length))
+            return
+        self._send_head(answer, answer.length)
+        for piece in answer.pieces(answer.length):
+            self.wfile.write(piece)
 
     def _send_reset(self, _answer: Answer) -> None:
         self.server.reset(self.connection)
@@ -732,23 +753,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_short(self, answer: Answer) -> None:
         self.close_connection = True
-        self._send_head(answer, len(answer.body))
-        self.wfile.write(answer.body[: len(answer.body) // 2])
+        self._send_head(answer, answer.length)
+        for piece in answer.pieces(answer.length // 2):
+            self.wfile.write(piece)
 
     def _send_drip(self, answer: Answer) -> None:
-        self._send_head(answer, len(answer.body))
-        for place in range(len(answer.body)):
+        self._send_head(answer, answer.length)
+        for byte in (piece[place : place + 1] for piece in answer.pieces(answer.length) for place in range(len(piece))):
             if self.server.ended.wait(answer.amount):
                 self.close_connection = True
                 return
-            self.wfile.write(answer.body[place : place + 1])
+            self.wfile.write(byte)
 
     def _send_huge(self, answer: Answer) -> None:
         """Chunked, so that no length warns the client; a client that hangs up ends it by an OSError."""
         headers = {**answer.headers, "Transfer-Encoding": "chunked"}
-        self._send_head(replace(answer, headers=headers), None)
-        for piece in _endless_orders(int(answer.amount)):
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self._send_chunked(replace(answer, headers=headers), _endless_orders(int(answer.amount)))
+
+    def _send_chunked(self, answer: Answer, pieces: Iterator[bytes]) -> None:
+        self._send_head(answer, None)
+        for piece in pieces:
+            if piece:  # an empty chunk would be the end
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
 

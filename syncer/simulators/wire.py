@@ -3,7 +3,7 @@
 No socket, no fault and no remote's rule belongs here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,15 +23,46 @@ class Request:
     body: bytes = b""
 
 
+class Stream(Protocol):
+    """A body too large to be held: its length is known, and its bytes are made while they are sent."""
+
+    def __len__(self) -> int:
+        """All bytes of it."""
+        ...
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        """The first `length` bytes, in pieces."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The first `length` bytes of a stream, as a stream of its own."""
+
+    stream: Stream
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        """The first `length` bytes of this part."""
+        return self.stream.pieces(min(length, self.length))
+
+
 @dataclass(slots=True)
 class Reply:
-    """The answer, and what the request changed: `effect` is None for a request that changed nothing."""
+    """The answer, and what the request changed: `effect` is None for a request that changed nothing.
+
+    Where there is a `stream`, that is the body. A header Transfer-Encoding has it sent without its length.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/xml"
     headers: dict[str, str] = field(default_factory=dict)
     effect: dict[str, str] | None = None
+    stream: Stream | None = None
 
 
 class Simulator(Protocol):

@@ -116,10 +116,16 @@ def _astray(soon: Any, far: Any) -> tuple[ColumnElement[bool], ColumnElement[boo
 
 @cache
 def any_astray() -> Select[Any]:
-    """Whether there are any, of either; by the parameters of `ahead`."""
+    """Whether there are any, of either, and whether the clock went back since a poll; by the parameters of `ahead`."""
     changed, distant = _astray(bindparam("soon"), bindparam("far"))
-    either: Select[Any] = select(exists().where(changed), exists().where(distant))  # type: ignore[assignment]
-    return either
+    polled = CURSORS.c.last_poll_at > bindparam("soon")
+    each: Select[Any] = select(exists().where(changed), exists().where(distant), exists().where(polled))  # type: ignore[assignment]
+    return each
+
+
+def looked_at() -> ColumnElement[bool]:
+    """Orders that wait for a step, and whose last look at the portal counts as long as it is fresh."""
+    return and_(ORDERS.c.wake_at.is_not(None), ORDERS.c.seen_at.is_not(None))
 
 
 def ahead(now: datetime) -> dict[str, datetime]:

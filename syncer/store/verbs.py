@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
 from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
 from syncer.store import changes, listing, queries
@@ -175,19 +175,24 @@ class Store(Keeping, Counting):
     # --- the ring ---------------------------------------------------------------------------------------------
 
     def mend(self, now: datetime) -> None:
-        """Before a pass: the database is still where it was, and what a wrong clock put off is due.
+        """Before a pass: the database is still where it was, and what a wrong clock put off is due. Where the clock has
+        gone back, no look at a portal is believed to be fresh.
 
         Raises:
             StoreError: the file is gone, or is another one.
         """
         opening.see_that_it_is(self._url, self._file)
         with self._glance() as tx:
-            found = tx.execute(queries.any_astray(), queries.ahead(now)).one()
+            *found, back = tx.execute(queries.any_astray(), queries.ahead(now)).one()
         for astray, any_is in zip(queries.astray(now), found, strict=True):
             if any_is:
-                with self._write() as tx:
-                    put_off = {"wake_at": now, "wake_firm": False, "updated_at": now, "rev": ORDERS.c.rev + 1}
-                    tx.execute(update(ORDERS).where(astray).values(put_off))
+                self._amend(astray, {"wake_at": now, "wake_firm": False, "updated_at": now})
+        if back:
+            self._amend(queries.looked_at(), {"seen_at": None})
+
+    def _amend(self, which: ColumnElement[bool], facts: dict[str, Any]) -> None:
+        with self._write() as tx:
+            tx.execute(update(ORDERS).where(which).values(facts | {"rev": ORDERS.c.rev + 1}))
 
     def hasten(self, now: datetime) -> None:
         """Makes every order due whose time to wake isn't firm; what is in hand keeps its own word about that."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from syncer.orders import Park
 from tests.prove import many
-from tests.prove.play import Outcome, Place, Play, full, quiet
+from tests.prove.play import PATIENCE, Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import Scenario, scenario
 from tests.prove.world import Event, Knife, Snapshot, World, folder_in_memory
 
@@ -40,7 +40,8 @@ class Moment:
 @dataclass(slots=True)
 class Whole:
     """A run without a cut: its moments, and how all stood before and after each pass. After a `restless` one, one more
-    pass makes calls, because `--once` doesn't wait for what the service waits for.
+    pass makes calls, because `--once` doesn't wait for what the service waits for; how that pass left all is kept, and
+    what the whole comes to `with_one_more` pass then.
     """
 
     scenario: Scenario
@@ -49,7 +50,8 @@ class Whole:
     before: dict[int, tuple[Place, Snapshot]] = field(default_factory=dict)
     after: dict[int, Any] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=dict)
-    restless: set[int] = field(default_factory=set)
+    restless: dict[int, tuple[Place, Snapshot]] = field(default_factory=dict)
+    with_one_more: dict[int, Outcome] = field(default_factory=dict)
 
     def next_pass(self, step: int) -> int:
         """The step after the first pass that is over before `step`, or comes then."""
@@ -140,6 +142,7 @@ def world_of(chosen: Scenario, folder: Path) -> World:
         nordnet=chosen.nordnet,
         sydnet=chosen.sydnet,
         portal_lines=chosen.portal_lines,
+        late=chosen.late,
     )
 
 
@@ -164,7 +167,7 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     for place, snapshot in passed:
         world.restore(snapshot)
         if quiet(Play(world, chosen, place)):
-            whole.restless.add(place.step)
+            whole.restless[place.step] = place, snapshot
     return whole
 
 
@@ -200,10 +203,30 @@ def resume(whole: Whole, moment: Moment, world: World, *, deep: bool, again: boo
         run.to_the_end = True
         play.run()
         run.problems = [*_differences(whole.outcome, play.outcome, play.place.asked)]
+        if run.problems and (known := _with_one_more(whole, whole.next_pass(moment.place.step + 1), world)):
+            run.problems = [*_differences(known, play.outcome, play.place.asked)]
     if play.place.step not in whole.restless:
         run.problems += [("stuck", f"it moves still: {call}") for call in quiet(play)]
     run.problems += [("doubled", text) for text in world.outside.doubled()] + [("stuck", bug) for bug in play.bugs]
     return run
+
+
+def _with_one_more(whole: Whole, step: int, world: World) -> Outcome | None:
+    """What the uncut run comes to with one more pass after this one, as a cut life makes it to ask about a call; None
+    where it makes no difference.
+    """
+    if step in whole.restless and step not in whole.with_one_more:
+        kept = world.snapshot()
+        place, snapshot = whole.restless[step]
+        world.restore(snapshot)
+        play = Play(world, whole.scenario, place)
+        world.clock.go_on(seconds=PATIENCE)
+        world.run_pass(once=bool(whole.scenario.steps[step - 1].value))
+        play.ask()
+        play.run()
+        whole.with_one_more[step] = play.outcome
+        world.restore(kept)
+    return whole.with_one_more.get(step)
 
 
 def _caught_up(whole: Whole, play: Play) -> bool:

@@ -29,7 +29,7 @@ from syncer.remotes.http import Answer, Limits
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import OnApiSimulator, Script
 from tests.prove import world as worlds
-from tests.prove.scenarios import CAUSE
+from tests.prove.scenarios import CAUSE, LATE
 from tests.prove.world import DESK, ELSEWHERE, PLAIN, PROGRAM, UNMAPPED, Clock, Event, Knife, World, folder_in_memory
 
 MOST_ORDERS = 6
@@ -516,6 +516,10 @@ class Ring(RuleBasedStateMachine):
         self.ring.clock.jump(seconds=seconds)
         self._pass(once=once)
         self.ring.clock.jump(seconds=-seconds)
+
+    @happens(late=st.sampled_from(LATE))
+    def some_lists_come_late(self, late: tuple[str, ...]) -> None:
+        self.ring.late = late  # from now on, where a service reads them
 
     @happens()
     def it_is_restarted(self) -> None:

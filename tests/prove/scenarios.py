@@ -49,6 +49,7 @@ class Scenario:
     nordnet: Mapping[str, Any]
     sydnet: Mapping[str, Any]
     portal_lines: str = ""
+    late: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {', '.join(arrival.kind for arrival in self.arrivals)}"
@@ -306,6 +307,8 @@ def _options(chance: random.Random, choices: Mapping[str, tuple[Any, ...]]) -> d
     return {name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.5}
 
 
+LATE = ((), ("tg",), ("nordnet", "sydnet"), ("tg", "nordnet"))  # lists that come when all other work is done
+
 # --- the whole ------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +332,7 @@ def scenario(seed: int, most: int = 4) -> Scenario:
             "discovery": True,
         },
         portal_lines=chance.choice(("", "", 'verb = "post"', 'message_auth = "hash"', 'message_auth = "api_user"')),
+        late=chance.choice(LATE),
     )
 
 

@@ -170,3 +170,16 @@ def test_an_order_that_was_overdue_under_a_wrong_clock_is_followed_soon_after(wo
     world.outside.tick()
     days_pass(world)
     assert world.orders()[number].final
+
+
+def test_a_look_is_not_made_fresh_by_a_clock_that_goes_back(world: Watched) -> None:
+    arrives(world)
+    world.outside.strike(Fault.REFUSE, remote="nordnet", times=None)
+    world.run_pass()
+    world.clock.go_on(hours=23)
+    world.run_pass(once=False)
+    world.clock.jump(hours=-23)
+    world.outside.clear_faults()
+    world.run_pass()
+    assert world.complaints == []
+    assert world.outside.nordnet.orders()

@@ -13,10 +13,10 @@ import pickle
 import random
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,7 @@ from syncer.store import Settled, Store
 from syncer.store import connect as opening
 from syncer.telemetry import Redactor
 from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration, lines_of
+from tests.prove.late import Late, answered
 from tests.prove.outside import FAULT_OPTIONS, Clock, Ended, Outside
 from tests.ring.harness import (
     DESK,
@@ -177,7 +178,8 @@ class World:
     """The remotes, and a program that lives between them, dies and lives again, in a folder of its own.
 
     The program lives from the first pass or word until `end` or a cut. `portal`, `nordnet` and `sydnet` are options of
-    the simulators, `settings` lines of the configuration.
+    the simulators, `settings` lines of the configuration. The lists of the remotes that are `late` are read beside the
+    service's work.
     """
 
     def __init__(
@@ -188,8 +190,10 @@ class World:
         portal: Mapping[str, Any] | None = None,
         nordnet: Mapping[str, Any] | None = None,
         sydnet: Mapping[str, Any] | None = None,
+        late: Collection[str] = (),
         **settings: str,
     ) -> None:
+        self.late = late
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         north, south = nordnet or {}, sydnet or {}
         self._config = configuration(
@@ -234,6 +238,7 @@ class World:
         """What a life takes from the world without being asked to: time, chance, and how a command is run."""
         random.seed(1)  # the jitter of the back-off
         engine._sleep = self.clock.sleep
+        engine._readings = lambda: Late(self.late)
         engine.room.sources["tg"]._client._clock = self.clock.monotonic
         engine.room.sinks["script"]._run = self._run
 
@@ -265,7 +270,7 @@ class World:
 
     def run_pass(self, *, once: bool = True) -> Summary:
         """One pass of the living program, as `--once` makes it, or as the service does."""
-        return self.engine.run_pass(once=once, sources=None if once else ["tg"])
+        return self.engine.run_pass(once=True) if once else self.engine.run_bounded(["tg"], timedelta(hours=1))
 
     def say(self, word: str, number: str, ref: str | None = None) -> bool:
         """An operator's word about an order, acted on at once; False where it can't be taken (cli/acting.py)."""
@@ -327,6 +332,7 @@ class World:
         sent = self.outside.ask(method, target, headers, lambda: body, f"{method} {target} HTTP/1.1")
         self.knife(Event.REQUEST_EFFECT)
         refused = self.outside.struck == Fault.REFUSE
+        answered()
         try:
             return arrived(sent, limits, self.clock, refused=refused)
         finally:
