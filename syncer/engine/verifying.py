@@ -252,6 +252,8 @@ class _Asks:
             page = self._parties.sources[portal].poll(daily, lambda: store.oldest_open(portal))
         except (Unreadable, Rejected) as failure:
             return [self._unread(portal, portal, "lists orders", failure, "syncer check")]
+        if page is None:
+            return []
         known = store.which_are_known(portal, [row.external_id for row in page.rows])
         return [
             Difference(f"{portal}:{row.external_id}", portal, About.UNKNOWN, "not known", row.status, _reread(portal))

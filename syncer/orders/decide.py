@@ -19,6 +19,7 @@ from syncer.orders.values import (
     DeliveredByHand,
     Done,
     Failed,
+    Fetched,
     Held,
     Illegible,
     Intent,
@@ -39,6 +40,7 @@ from syncer.orders.values import (
     TellRefused,
     Terms,
     Told,
+    Unchanged,
     Unclear,
     Vanished,
     Withdrawn,
@@ -125,6 +127,8 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     if step.act is Act.FIND:  # parked for another reason: it is looked up again now and then
         fresh = step.intent is not None and step.intent.at is None
         return now if fresh else now + SLOWLY
+    if step.act is Act.FETCH:
+        return now
     if step.act is Act.LOOK:
         return now + UNREADABLE_AGAIN if order.park is Park.UNREADABLE and not order.look_due else now
     return step.at
@@ -138,7 +142,7 @@ def _settle(  # noqa: PLR0911 - a list of cases
     `asked`: the fulfilment may have the order already, whatever the routes say by now.
     """
     order = _end(order, now)
-    if order.parked is not None or order.look_due:
+    if order.parked is not None or order.look_due or order.portal in rules.watched:
         return order
     if order.portal_status is not None and order.portal_status not in set(State):
         why = f"the portal says status {order.portal_status!r}, which is unknown here"
@@ -235,8 +239,8 @@ def _beside(order: Order, why: str) -> str:
 # --- what the portal says -------------------------------------------------------------------------------------
 
 
-def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
-    """The portal's word, taken over: details, wish and status."""
+def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
+    """The portal's word, taken over: details, wish, files and status."""
     if order.hold_until is not None and seen.wish_at != order.wish_at:
         order = order.but(hold_until=seen.wish_at)
     order = order.but(
@@ -245,10 +249,24 @@ def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
         wish_at=seen.wish_at,
         details=seen.details or order.details,
         look_due=False,
+        files_due=seen.files_due,
     )
     if order.park is Park.UNREADABLE:
         order = _unpark(order)
+    if order.portal in rules.watched and order.state is State.NEW and seen.status in set(State):
+        return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
     return _status_seen(order, seen.status, now)
+
+
+def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> Order:
+    """What could not be read can be by now; the rest stands."""
+    order = _unpark(order) if order.park is Park.UNREADABLE else order
+    return order.but(look_due=False, seen_at=now)
+
+
+def _fetched(order: Order, seen: Fetched, _now: datetime, _rules: Rules) -> Order:
+    order = order.but(files_due=seen.left)
+    return order if not seen.refused else _park(order, Park.FILES, _beside(order, seen.refused))
 
 
 def _moved(order: Order, seen: Moved, now: datetime, _rules: Rules) -> Order:
@@ -496,15 +514,15 @@ def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Or
     return _said(order).but(doubt=False, taken_over=taken_over, look_due=True)
 
 
-def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _rules: Rules) -> Order:
-    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
+def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, rules: Rules) -> Order:
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:
     """What a person delivers, or was asked to stop, they have stopped; else the fulfilment is told to."""
     by_a_person = not rules.terms.get(order.fulfilment or "", Terms()).followed
-    over = by_a_person or order.work is Work.DONE or order.park is Park.CANCEL
-    order = _by_hand(order, State.CANCELLED)
+    over = by_a_person or order.work is Work.DONE or order.park is Park.CANCEL or order.portal in rules.watched
+    order = _by_hand(order, State.CANCELLED, rules)
     return order.but(work=Work.ENDED) if over else order
 
 
@@ -514,18 +532,18 @@ def _ended_by_hand(order: Order, seen: Observation, now: datetime, rules: Rules)
         return order
     if isinstance(seen, CancelledByHand):
         return _cancelled_by_hand(order, seen, now, rules)
-    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
 
 
-def _by_hand(order: Order, state: State) -> Order:
+def _by_hand(order: Order, state: State, rules: Rules) -> Order:
     """Ended by a person, unless the portal has ended it otherwise: that is never written over.
 
-    What the portal can't be told, for want of an id, is as if it had been.
+    What the portal can't be told, for want of an id or of a way to, is as if it had been.
     """
     state = State(order.portal_status) if order.portal_status in FINAL else state
     doubtful = order.park is Park.UNREADABLE and order.portal_status in FINAL  # it was listed as something else since
     order = _unpark(order).but(state=state, message=None, hold_until=None)
-    if order.nameless:
+    if order.nameless or order.portal in rules.watched:
         return order.but(portal_status=state, look_due=False)
     return order.but(look_due=order.look_due or doubtful or order.portal_status not in set(State))
 
@@ -571,6 +589,8 @@ _R, _A, _W, _D, _C = _OPEN + _ENDED
 
 TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Read: _row(_rule(_read, _R, _A, _W, _D, _C), new=_rule(_read, _R, _A, _W, _D, _C), ended=_rule(_read, _D, _C)),
+    Unchanged: _row(Rule(_unchanged), ended=Rule(_unchanged)),
+    Fetched: _row(Rule(_fetched), ended=Rule(_fetched)),
     Moved: _row(_rule(_moved, _R, _A, _W, _D, _C), ended=_rule(_moved, _D, _C)),
     Illegible: _row(Rule(_illegible), new=Rule(_illegible), ended=Rule(_illegible)),
     Told: _row(Rule(_told), ended=Rule(_told)),

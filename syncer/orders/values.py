@@ -54,6 +54,7 @@ class Park(StrEnum):
     PORTAL = "portal"
     CANCEL = "cancel"
     REOPENED = "reopened"
+    FILES = "files"
     BUG = "bug"
 
 
@@ -100,6 +101,38 @@ class Intent:
     at: datetime | None = None
 
 
+class FileState(StrEnum):
+    """A file's life. The first two are still to be seen to."""
+
+    WANTED = "wanted"  # listed, and to be fetched
+    LEAVING = "leaving"  # no longer ours to keep: to be removed
+    KEPT = "kept"
+    GONE = "gone"
+    REFUSED = "refused"  # it can't be kept, for a reason that trying again doesn't change
+
+
+DUE_FILE = frozenset({FileState.WANTED, FileState.LEAVING})
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an order: what the portal says of it, and what became of it here.
+
+    `asset` is the portal's id, by which it is fetched once. `called` is its name as it came from outside, `name` the
+    safe one that is its own on our disk from the first listing on. `size` is in bytes. `why` says what became of it.
+    """
+
+    asset: str
+    name: str
+    called: str = ""
+    category: str = ""
+    state: FileState = FileState.WANTED
+    size: int | None = None
+    sha256: str | None = None
+    why: str = ""
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order as we know it. All times are aware UTC.
@@ -108,7 +141,8 @@ class Order:
     `look_due` asks for the order to be read at its portal before anything else. `taken_over` marks an order that we
     may have worked on in a former life: its messages are looked up before they are written, and in `doubt` so is
     its activation. `explained`: a failure of ours stood on it then. `message` is still to be written, `said` is the
-    last one decided. `wake_firm` is a time that `--once` doesn't override.
+    last one decided. `wake_firm` is a time that `--once` doesn't override. `files_due`: some of its files are still to
+    be fetched, or removed.
     """
 
     portal: str
@@ -135,6 +169,7 @@ class Order:
     message: str | None = None
     message_type: str = "error"
     said: str | None = None
+    files_due: bool = False
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     wake_at: datetime | None = None
     wake_firm: bool = False
@@ -289,7 +324,8 @@ class Observation:
 class Read(Observation):
     """The portal was asked for the order. `status` is its own word, in lower case.
 
-    `explained`: a failure of ours is written there.
+    `explained`: a failure of ours is written there. `files` are those that are new or have changed, to be written down
+    with it; `files_due`: some of all that it has are still to be seen to.
     """
 
     status: str
@@ -297,10 +333,29 @@ class Read(Observation):
     wish_at: datetime | None = None
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     explained: bool = False
+    files: tuple[File, ...] = ()
+    files_due: bool = False
 
     @property
     def text(self) -> str:
         return f"the portal says {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(Observation):
+    """The portal was asked, and says what it said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched(Observation):
+    """Files were seen to; `left`: not all of them. `refused` says why some can't be kept."""
+
+    left: bool = False
+    refused: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,6 +543,8 @@ class CancelledByHand(Observation):
 
 OBSERVATIONS: tuple[type[Observation], ...] = (
     Read,
+    Unchanged,
+    Fetched,
     Moved,
     Illegible,
     Told,
@@ -557,15 +614,28 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What holds for a portal that is asked how far each order is, and never told anything.
+
+    `poll_every` is for an order's first hour; `follow_for` is how long an ended one is still asked about.
+    """
+
+    poll_every: timedelta = timedelta(minutes=1)
+    follow_for: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All that the operator has decided beforehand.
 
     `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
+    `watched` are the portals that are asked and never told.
     """
 
     routes: tuple[Route, ...] = ()
     terms: Mapping[str, Terms] = field(default_factory=dict)
     patience: Mapping[str, timedelta] = field(default_factory=dict)
+    watched: Mapping[str, Watch] = field(default_factory=dict)
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

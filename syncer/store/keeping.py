@@ -17,11 +17,11 @@ from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
 from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
+from syncer.store.rows import CURSORS, DETAILS, FILES, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
-PERSONAL = (DETAILS.c.details, RAW.c.text)  # and nowhere else
+PERSONAL = (DETAILS.c.details, RAW.c.text, FILES.c.called)  # and nowhere else
 SMALL = 16_000_000  # bytes of personal data that are rewritten at every erasure; more, once a day
 PATIENCE_MS = 250  # that a writer may be kept from writing by the emptying of the log
 NOT_KNOWN = "not known: the store was brought back from a copy"
@@ -61,6 +61,7 @@ class Keeping(Reading):
                 rows = list(found)
                 tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
                 tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
+                tx.execute(update(FILES).where(FILES.c.order_id.in_(rows)).values(called=""))
                 tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
             erased += len(rows)
         self._note_erasure(erased, now)

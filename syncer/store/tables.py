@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -147,6 +148,7 @@ class OrderRow(SQLModel, table=True):
     message: str | None = _text()
     message_type: str = "error"
     said: str | None = _text()
+    files_due: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     wake_at: datetime | None = _at()
     wake_firm: bool = False
     created_at: datetime | None = _at()
@@ -212,6 +214,36 @@ class HistoryRow(SQLModel, table=True):
     order_id: int = _order()
     at: datetime = Field(sa_type=UtcDateTime)
     event: str
+    text: str = Field(sa_type=Plain)
+
+
+class FileRow(SQLModel, table=True):
+    """A file of an order (`orders.File`): its asset's id decides for good whether it is fetched."""
+
+    __tablename__ = "files"
+
+    order_id: int = Field(sa_column=Column(ID, ForeignKey("orders.id"), primary_key=True))
+    asset: str = Field(primary_key=True, sa_type=Plain)
+    name: str = Field(sa_type=Plain)
+    called: str = Field(sa_type=Plain)
+    category: str = Field(sa_type=Plain)
+    state: str
+    size: int | None = Field(default=None, sa_column=Column(ID, nullable=True))
+    sha256: str | None = None
+    why: str = Field(sa_type=Plain)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class NoticeRow(SQLModel, table=True):
+    """What a portal has to say to all its users (`store.Notice`), each once."""
+
+    __tablename__ = "notices"
+
+    portal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True, sa_type=Plain)
+    at: datetime = Field(sa_type=UtcDateTime)
+    audience: str = Field(sa_type=Plain)
+    sender: str = Field(sa_type=Plain)
     text: str = Field(sa_type=Plain)
 
 

@@ -88,6 +88,7 @@ FACTS: Mapping[str, Sequence[Any]] = {
     "message": [None, *WORDS],
     "message_type": ["error", "alert"],
     "said": [None, *WORDS],
+    "files_due": BOTH,
     "wake_at": MAYBE,
     "wake_firm": BOTH,
     "created_at": MAYBE,
@@ -108,6 +109,10 @@ PARTS: Mapping[str, Sequence[Any]] = {
     "ref": [None, "17", "18"],
     "note": WORDS,
     "until": MOMENTS,
+    "files": [()],
+    "files_due": BOTH,
+    "left": BOTH,
+    "refused": WORDS,
 }
 
 
@@ -187,5 +192,5 @@ def a_situation(take: Draw[Any]) -> Situation:
     return Situation(order, seen, now, rules, an_intent(take, order, now, rules))
 
 
-BYTES = st.binary(min_size=80, max_size=80)
+BYTES = st.binary(min_size=84, max_size=84)
 situations = BYTES.map(lambda data: a_situation(chooser(data)))
