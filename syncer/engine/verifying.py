@@ -324,7 +324,7 @@ class _Asks:
         now = self._parties.now()
         ready = order.but(
             look_due=False, seen_at=now, park=None, parked=None, hold_until=None, message=None, doubt=False,
-            portal_status=order.state, work=Work.UNBEGUN,
+            portal_status=order.state, work=Work.UNBEGUN, registered_in=order.registered_in or "-",
         )  # fmt: skip
         intent = plan(ready, None, now, self._parties.rules).intent
         return intent if intent is not None and intent.kind is Kind.SUBMIT else None

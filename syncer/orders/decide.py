@@ -29,11 +29,14 @@ from syncer.orders.values import (
     MessageRefused,
     Moved,
     NotDone,
+    NotRegistered,
     Observation,
     Order,
     Park,
     Read,
     Refused,
+    Registered,
+    RegisterRefused,
     Retried,
     Rules,
     State,
@@ -141,7 +144,7 @@ def _settle(  # noqa: PLR0911 - a list of cases
 
     `asked`: the fulfilment may have the order already, whatever the routes say by now.
     """
-    order = _end(order, now)
+    order = _end(order, now, rules)
     if order.parked is not None or order.look_due or order.portal in rules.watched:
         return order
     if order.portal_status is not None and order.portal_status not in set(State):
@@ -177,9 +180,14 @@ def _overdue(order: Order, seen: Observation, now: datetime, rules: Rules) -> Or
     return order
 
 
-def _end(order: Order, now: datetime) -> Order:
-    over = order.final and order.portal_status == order.state
-    return order.but(ended_at=(order.ended_at or now) if over else None)
+def _end(order: Order, now: datetime, rules: Rules) -> Order:
+    if not order.final or order.portal_status != order.state:
+        return order.but(ended_at=None)
+    if order.ended_at is not None:
+        return order.but(register_due=order.register_due and order.state is State.DELIVERED)
+    route = route_of(order, rules)
+    due = order.state is State.DELIVERED and order.registered_in is None and route is not None and bool(route.register)
+    return order.but(ended_at=now, register_due=due)
 
 
 def _route(order: Order, rules: Rules) -> Order:
@@ -253,9 +261,11 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     )
     if order.park is Park.UNREADABLE:
         order = _unpark(order)
-    if order.portal in rules.watched and order.state is State.NEW and seen.status in set(State):
+    first = order.state is State.NEW
+    if order.portal in rules.watched and first and seen.status in set(State):
         return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
-    return _status_seen(order, seen.status, now)
+    order = _status_seen(order, seen.status, now)
+    return order.but(register_doubt=seen.ours or order.taken_over) if first else order
 
 
 def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> Order:
@@ -317,7 +327,19 @@ def _cancelled_there(order: Order) -> Order:
     order = order.but(state=State.CANCELLED, message=None)
     if order.work is Work.DONE:
         return _stuck(order, f"cancelled in {order.portal} after {order.fulfilment} had done it")
-    return order if order.park is Park.UNCERTAIN else _unpark(order)
+    if order.park is Park.UNCERTAIN:
+        return order
+    order = _unpark(order)
+    return order if order.work is Work.BEGUN else _still_registered(order)  # it is withdrawn first
+
+
+def _still_registered(order: Order) -> Order:
+    """No order system can be told that an order is off: a person is asked to."""
+    if order.registered_in is None or order.state is not State.CANCELLED or order.park is not None:
+        return order
+    number = f" as {order.register_ref}" if order.register_ref else ""
+    why = f"cancelled after it was registered in {order.registered_in}{number}: take it out there"
+    return _park(order, Park.CANCEL, f"{why} (look for {order.name}), then say cancel")
 
 
 def _stuck(order: Order, why: str) -> Order:
@@ -361,6 +383,25 @@ def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules:
     order = order.but(message=None)
     why = f"{order.portal} refused a message: {seen.cause}"
     return order if order.parked is not None else _park(order, Park.PORTAL, why)
+
+
+# --- what the order system says -------------------------------------------------------------------------------
+
+
+def _registered(order: Order, seen: Registered, _now: datetime, _rules: Rules) -> Order:
+    order = _said(order).but(registered_in=seen.target, register_ref=seen.ref, register_doubt=False, register_due=False)
+    return order if order.work is Work.BEGUN else _still_registered(order)
+
+
+def _register_refused(order: Order, seen: RegisterRefused, _now: datetime, _rules: Rules) -> Order:
+    """The portal is told that a person looks at it, and nothing of our books."""
+    order = order.but(registers=order.registers + 1)
+    order = _park(order, Park.REGISTER, _beside(order, f"not registered: {seen.cause}"))
+    return order if order.final else _say(order, "Not handled automatically. A person will look at it.", "alert")
+
+
+def _not_registered(order: Order, _seen: NotRegistered, _now: datetime, _rules: Rules) -> Order:
+    return _said(order).but(register_doubt=False, registers=order.registers + 1, look_due=True)
 
 
 # --- what the fulfilment says ---------------------------------------------------------------------------------
@@ -444,7 +485,7 @@ def _unclear(order: Order, seen: Unclear, _now: datetime, _rules: Rules) -> Orde
 
 def _withdrawn(order: Order, _seen: Withdrawn, _now: datetime, _rules: Rules) -> Order:
     order = _unpark(order) if order.park in {Park.UNCERTAIN, Park.CANCEL} else order
-    return order.but(work=Work.ENDED)
+    return _still_registered(order.but(work=Work.ENDED))
 
 
 def _withdraw_refused(order: Order, seen: WithdrawRefused, _now: datetime, _rules: Rules) -> Order:
@@ -597,6 +638,9 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     TellRefused: _row(Rule(_tell_refused), ended=Rule(_tell_refused)),
     MessageLeft: _row(Rule(_message_left), ended=Rule(_message_left)),
     MessageRefused: _row(Rule(_message_refused), ended=Rule(_message_refused)),
+    Registered: _row(Rule(_registered), ended=Rule(_registered)),
+    RegisterRefused: _row(Rule(_register_refused), ended=Rule(_register_refused)),
+    NotRegistered: _row(Rule(_not_registered), ended=Rule(_not_registered)),
     Begun: _row(_rule(_begun, _A), ended=Rule(_begun)),
     Done: _row(_rule(_done, _D), ended=Rule(_done)),
     Failed: _row(_rule(_failed, _W), ended=Rule(_failed)),

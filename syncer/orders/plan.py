@@ -99,13 +99,13 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
     if order.parked is not None:
         return _set_aside(order, now, rules)
     if order.final:
-        return Next(Act.NOTHING, f"the order is {order.state}")
+        return _to_register(order, now, rules) or Next(Act.NOTHING, f"the order is {order.state}")
     return _to_deliver(order, now, rules)
 
 
 def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
     if intent.state is IntentState.PLANNED:
-        stale = intent.kind is Kind.SUBMIT and not _fresh(order, now)
+        stale = intent.kind in {Kind.SUBMIT, Kind.REGISTER} and not _fresh(order, now)
         if order.look_due or stale:  # what was decided before an outage may not hold after it
             return Next(Act.LOOK, "the portal is read again before the call is made", order.wake_at, intent)
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
@@ -202,6 +202,10 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
     route = route_of(order, rules)
     if route is None or order.work is not Work.UNBEGUN:  # `decide` has parked these
         return Next(Act.PERSON, "nothing can be done without a person")
+    return _to_register(order, now, rules) or _to_hand_over(order, route, now)
+
+
+def _to_hand_over(order: Order, route: Route, now: datetime) -> Next:
     if not _fresh(order, now):
         return Next(Act.LOOK, "the portal is read again before the order is handed over")
     act = Act.FIND if order.doubt else Act.SEND
@@ -210,6 +214,24 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
 
 def _fresh(order: Order, now: datetime) -> bool:
     return order.seen_at is not None and abs(now - order.seen_at) <= FRESH  # later than now, by a clock that was wrong
+
+
+def _to_register(order: Order, now: datetime, rules: Rules) -> Next | None:
+    """Registered once in its life: before it is handed over, or when it was delivered past us.
+
+    What a former life may have registered is asked about first; where that can't be, a person is.
+    """
+    route = route_of(order, rules)
+    if route is None or not route.register or order.registered_in is not None:
+        return None
+    if order.final and not order.register_due:
+        return None
+    if not _fresh(order, now):
+        return Next(Act.LOOK, "the portal is read again before the order is registered")
+    key = f"{order.reference}.r{order.registers + 1}"
+    intent = Intent(key, Kind.REGISTER, route.register, {"order": order.name}, _first_state(order.register_doubt))
+    act = Act.FIND if order.register_doubt else Act.SEND
+    return Next(act, f"it is to be registered in {route.register}", None, intent)
 
 
 def _submission(order: Order, route: Route) -> Intent:

@@ -55,6 +55,7 @@ class Park(StrEnum):
     CANCEL = "cancel"
     REOPENED = "reopened"
     FILES = "files"
+    REGISTER = "register"
     BUG = "bug"
 
 
@@ -63,6 +64,7 @@ class Kind(StrEnum):
 
     STATUS = "status"
     MESSAGE = "message"
+    REGISTER = "register"
     SUBMIT = "submit"
     CANCEL = "cancel"
 
@@ -142,7 +144,9 @@ class Order:
     may have worked on in a former life: its messages are looked up before they are written, and in `doubt` so is
     its activation. `explained`: a failure of ours stood on it then. `message` is still to be written, `said` is the
     last one decided. `wake_firm` is a time that `--once` doesn't override. `files_due`: some of its files are still to
-    be fetched, or removed.
+    be fetched, or removed. `registered_in` is the order system that has it, and `register_ref` its number there; in
+    `register_doubt`, a former life of ours may have registered it. `register_due`: it ended without being registered,
+    and is to be. `registers` counts refusals.
     """
 
     portal: str
@@ -170,6 +174,11 @@ class Order:
     message_type: str = "error"
     said: str | None = None
     files_due: bool = False
+    registered_in: str | None = None
+    register_ref: str | None = None
+    register_doubt: bool = False
+    register_due: bool = False
+    registers: int = 0
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     wake_at: datetime | None = None
     wake_firm: bool = False
@@ -325,7 +334,8 @@ class Read(Observation):
     """The portal was asked for the order. `status` is its own word, in lower case.
 
     `explained`: a failure of ours is written there. `files` are those that are new or have changed, to be written down
-    with it; `files_due`: some of all that it has are still to be seen to.
+    with it; `files_due`: some of all that it has are still to be seen to. `ours`: what stands there shows that it once
+    went through our hands.
     """
 
     status: str
@@ -335,6 +345,7 @@ class Read(Observation):
     explained: bool = False
     files: tuple[File, ...] = ()
     files_due: bool = False
+    ours: bool = False
 
     @property
     def text(self) -> str:
@@ -417,6 +428,32 @@ class OurWord(str):
     """A text of our own, and no remote's: it can hold nobody's name."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Observation):
+    """The order system has the order."""
+
+    target: str
+    ref: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"registered in {self.target}" + (f" as {self.ref}" if self.ref else "")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRefused(_Caused):
+    """The order system would not take the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRegistered(Observation):
+    """An operator has looked: the order system doesn't have the order."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: not registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,6 +588,9 @@ OBSERVATIONS: tuple[type[Observation], ...] = (
     TellRefused,
     MessageLeft,
     MessageRefused,
+    Registered,
+    RegisterRefused,
+    NotRegistered,
     Begun,
     Done,
     Failed,
@@ -592,13 +632,17 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The configured rule: orders of `portal` whose fields equal `match` go to `fulfilment`."""
+    """The configured rule: orders of `portal` whose fields equal `match` go to `fulfilment`.
+
+    `register` names the order system where they are registered before that.
+    """
 
     portal: str
     fulfilment: str
     match: Mapping[str, str] = field(default_factory=dict)
     service: str = ""
     access: str = ""
+    register: str = ""
 
 
 @dataclass(frozen=True, slots=True)

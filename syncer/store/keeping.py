@@ -213,7 +213,14 @@ def disbelieve(tx: Connection, now: datetime) -> int:
     again = or_(ORDERS.c.work == Work.FAILED, and_(ORDERS.c.park == Park.UNCERTAIN, ~_has_open_intent()))
     tx.execute(update(ORDERS).where(here, again).values(park=None, parked=None))
     tx.execute(update(ORDERS).where(here, ORDERS.c.work == Work.FAILED).values(work=Work.UNBEGUN))
-    doubted = {"doubt": True, "taken_over": True, "look_due": True, "wake_at": now, "wake_firm": False}
+    doubted = {
+        "doubt": True,
+        "taken_over": True,
+        "register_doubt": ORDERS.c.registered_in.is_(None),
+        "look_due": True,
+        "wake_at": now,
+        "wake_firm": False,
+    }
     marked = tx.execute(update(ORDERS).where(here).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1))
     tx.execute(update(ORDERS).where(ORDERS.c.leased_by.is_not(None)).values(leased_by=None, leased_until=None))
     tx.execute(update(CURSORS).values(reread_on=None))

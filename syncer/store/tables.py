@@ -99,6 +99,10 @@ def _text() -> Any:
     return Field(default=None, sa_type=Plain)
 
 
+def _no() -> Any:
+    return Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
 def _part(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index over some of the rows: what is looked for often is few, and what has ended is many.
 
@@ -148,7 +152,12 @@ class OrderRow(SQLModel, table=True):
     message: str | None = _text()
     message_type: str = "error"
     said: str | None = _text()
-    files_due: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    files_due: bool = _no()
+    registered_in: str | None = None
+    register_ref: str | None = _text()
+    register_doubt: bool = _no()
+    register_due: bool = _no()
+    registers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     wake_at: datetime | None = _at()
     wake_firm: bool = False
     created_at: datetime | None = _at()

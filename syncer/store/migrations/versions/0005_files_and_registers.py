@@ -1,4 +1,4 @@
-"""Files of orders, each known by its asset's id for good, and the notices that a portal sends to its users."""
+"""Files of orders, each known by its asset's id for good; what was registered in an order system; portals' notices."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,11 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Brings the store forward."""
-    op.add_column("orders", sa.Column("files_due", sa.Boolean(), nullable=False, server_default=sa.false()))
+    for name in ("files_due", "register_doubt", "register_due"):
+        op.add_column("orders", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("orders", sa.Column("registered_in", sa.String(), nullable=True))
+    op.add_column("orders", sa.Column("register_ref", Plain(), nullable=True))
+    op.add_column("orders", sa.Column("registers", sa.Integer(), nullable=False, server_default="0"))
     op.create_table(
         "files",
         sa.Column("order_id", ID, sa.ForeignKey("orders.id"), nullable=False),
