@@ -256,6 +256,9 @@ class Engine:
             except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
                 self._not_polled_for_a_bug(name, bug, tally)
                 return None
+            if page is None:
+                room.health.release(name)
+                return Accounting()
             room.health.well(name, room.now())
             if page.warning:
                 log().warning("portal.odd", text=page.warning)
