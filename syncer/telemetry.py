@@ -6,6 +6,7 @@ Sets structlog up; redacts secrets by name and by value, and people by value. Kn
 import html
 import json
 import logging
+import os
 import re
 import threading
 import traceback
@@ -242,12 +243,18 @@ def _plain(word: str) -> str:
 
 
 def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None:
-    """Sets the logs up: JSON lines, or for a terminal coloured ones. `form` is auto, json or console."""
+    """Sets the logs up: JSON lines, or for a terminal coloured ones. `form` is auto, json or console.
+
+    The journal is told each line's priority.
+    """
     console = form == "console" or (form == "auto" and stream.isatty())
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else _ranked(as_json)
+        if is_the_journal(stream)
+        else as_json
     )
     structlog.configure(
         processors=[
@@ -267,6 +274,29 @@ def configure(level: str, form: str, stream: TextIO, redactor: Redactor) -> None
         library = logging.getLogger(name)
         library.handlers = [logging.NullHandler()]
         library.propagate = False
+
+
+# sd-daemon(3): how a line for the journal begins, by its level. The journal takes it off.
+RANKS = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>", "critical": "<2>"}
+
+
+def is_the_journal(stream: TextIO) -> bool:
+    """Whether what is written to a stream goes to systemd's journal (systemd.exec(5), JOURNAL_STREAM)."""
+    told = os.environ.get("JOURNAL_STREAM", "")
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # it is closed, or no file at all
+        return False
+    return told == f"{found.st_dev}:{found.st_ino}"
+
+
+def _ranked(render: Any) -> Any:
+    """Renders a line with its priority before it, so that `journalctl -p warning` knows what is one."""
+
+    def ranked(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        return f"{RANKS.get(str(event.get('level')), '')}{render(logger, method, event)}"
+
+    return ranked
 
 
 def log() -> Any:

@@ -4,6 +4,7 @@ A sixth system needs an adapter and a line in here.
 """
 
 import threading
+from collections import Counter as Counts
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,11 +40,13 @@ class Counter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.calls = 0
+        self.calls_to: Counts[str] = Counts()
         self.called: Callable[[CallFact], None] | None = None
 
     def __call__(self, fact: CallFact) -> None:
         with self._lock:
             self.calls += 1
+            self.calls_to[fact.remote] += 1
         log().debug(
             "remote.call",
             remote=fact.remote,
@@ -243,6 +246,7 @@ def engine_of(
         rules_of(config),
         workers=workers,
         calls=lambda: remotes.counter.calls,
+        calls_to=lambda name: remotes.counter.calls_to[name],
         progress=progress,
         stop=remotes.stop,
         release=remotes.close,

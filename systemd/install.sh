@@ -5,8 +5,9 @@
 #   /etc/syncer                 the configuration and the secrets: yours, never written over
 #   /var/lib/syncer             the database
 #   /var/backups/syncer         a copy of it, made before the last upgrade
+#   /opt/syncer/go-back         what leads back to the release before, its units and the copy
 #
-# Before an upgrade the database is copied, and the last release is kept: see what is printed where it can't start.
+# Before an upgrade the database is copied, and the last release is kept.
 set -eu
 umask 022 # the service's user has to read the program, whatever root's own umask is
 
@@ -14,6 +15,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 root=${DESTDIR:-}
 opt=$root/opt/syncer etc=$root/etc/syncer units=$root/etc/systemd/system backups=/var/backups/syncer
 python=${PYTHON:-python3.11}
+ours='syncer.service syncer-once.service syncer-once.timer syncer-alert@.service'
 
 say() { echo "syncer: $*"; }
 fail() { echo "syncer: $*" >&2; exit 1; }
@@ -25,7 +27,10 @@ command -v "$python" >/dev/null || fail "Python 3.11 is needed (Debian: apt-get 
 running() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 active() { running && systemctl --quiet is-active syncer.service; }
 # Commands that root types run beside the service by way of it.
-running && ! [ -S /run/dbus/system_bus_socket ] && fail "the system's bus is needed (Debian: apt-get install dbus)"
+# Debian starts it with the next boot where it has only now been installed.
+if running && ! [ -S /run/dbus/system_bus_socket ] && ! systemctl start dbus.socket 2>/dev/null; then
+    fail "the system's bus is needed (Debian: apt-get install dbus)"
+fi
 
 # The copy is made by the release that has made the database, while it works on.
 back_up() {
@@ -60,16 +65,36 @@ build() {
     [ -z "$root" ] || grep -rlIF "$root/opt/syncer" "$1/bin" "$1/pyvenv.cfg" | xargs sed -i "s|$root/opt/syncer|/opt/syncer|g"
 }
 
+# What is placed outside of a release, as it is now, is kept with the release before this one.
+keep() {
+    [ -n "$before" ] || return 0
+    mkdir -p "$opt/$before/placed"
+    for unit in $ours; do cp -p "$units/$unit" "$opt/$before/placed/" 2>/dev/null || true; done
+    cp -p "$root/usr/local/bin/syncer" "$opt/$before/placed/command" 2>/dev/null || true
+}
+
+way_back() {
+    placed=/opt/syncer/$before/placed
+    echo "systemctl stop syncer"
+    echo "ln -sfn $before /opt/syncer/current"
+    echo "cp -p $placed/syncer* /etc/systemd/system/"
+    echo "cp -p $placed/command /usr/local/bin/syncer"
+    echo "systemctl daemon-reload"
+    [ -z "${backup:-}" ] || echo "syncer restore $backup"
+    echo "systemctl start syncer"
+}
+
 place() {
     mkdir -p "$units" "$root/usr/local/bin" "$etc" "$root/etc/bash_completion.d" "$root/usr/local/share/zsh/site-functions"
-    for unit in syncer.service syncer-once.service syncer-once.timer syncer-alert@.service; do
+    for unit in $ours; do
         install -m 644 "$here/systemd/$unit" "$units/$unit"
     done
     install -m 755 "$here/systemd/command" "$root/usr/local/bin/syncer"
     install -d -m 755 "$etc"
     install -d -m 700 "$etc/credentials"
-    # Where the data is, the unit says; the example's own words are for other places.
-    sed -E 's/^(state_dir = |url = "sqlite:)/# \1/' "$here/config/syncer.toml" >"$etc/syncer.toml.example"
+    # Where the data is, the unit says, and secrets are credentials; the example's own words are for other places.
+    sed -E -e 's/^(state_dir = |url = "sqlite:)/# \1/' -e 's/^(api_key = )\{ env = "XSP_API_KEY" \}/\1{ credential = "xsp_key" }/' \
+        -e 's/^(password = )\{ file = "onapi.secret" \}/\1{ credential = "nordnet_password" }/' "$here/config/syncer.toml" >"$etc/syncer.toml.example"
     "$opt/current/bin/python" -P -m syncer completion bash >"$root/etc/bash_completion.d/syncer"
     "$opt/current/bin/python" -P -m syncer completion zsh >"$root/usr/local/share/zsh/site-functions/_syncer"
 }
@@ -82,6 +107,7 @@ rm -rf "${opt:?}/$release"
 build "$opt/$release"
 [ -n "${SYNCER_NO_BACKUP:-}" ] || back_up "$number"
 
+keep
 ln -sfn "$release" "$opt/current.new"
 mv -T "$opt/current.new" "$opt/current"
 place
@@ -94,21 +120,24 @@ for old in "$opt"/releases/*; do
     case "$old" in "$opt/$release" | "$opt/${before:-none}") ;; *) rm -rf "$old" ;; esac
 done
 
+if [ -n "$before" ]; then
+    { echo "#!/bin/sh -e"; way_back; } >"$opt/go-back"
+    chmod 755 "$opt/go-back"
+fi
+
 if running; then
     systemctl daemon-reload
     if active; then
         say "restarting the service"
         systemctl restart syncer.service || {
             echo "syncer: the new version can't start: journalctl -u syncer says why. To go back:" >&2
-            echo "    systemctl stop syncer; ln -sfn $before /opt/syncer/current" >&2
-            [ -z "${backup:-}" ] || echo "    syncer restore $backup" >&2
-            echo "    systemctl start syncer" >&2
+            way_back | sed "s/^/    /" >&2
             exit 1
         }
     fi
 fi
 if [ -e "$etc/syncer.toml" ]; then
-    say "release $number is installed"
+    say "release $number is installed${before:+; what leads back to the one before is in /opt/syncer/go-back}"
 else
     say "release $number is installed. Next: write $etc/syncer.toml after syncer.toml.example, put each secret into"
     say "$etc/credentials, try it with 'syncer check', then: systemctl enable --now syncer"

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -290,6 +291,23 @@ def test_what_is_below_the_level_is_not_logged() -> None:
     log().info("a")
     log().warning("b")
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["b"]
+
+
+def test_the_journal_is_told_each_line_s_priority_and_no_other_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("journal", "other"):
+        with (tmp_path / name).open("w+", encoding="utf-8") as stream:
+            if name == "journal":
+                found = os.fstat(stream.fileno())
+                monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+            configure("debug", "auto", stream, Redactor())
+            for level in ("debug", "info", "warning", "error", "critical"):
+                getattr(log(), level)("an.event")
+    lines = (tmp_path / "journal").read_text(encoding="utf-8").splitlines()
+    assert [line[: line.index("{")] for line in lines] == ["<7>", "<6>", "<4>", "<3>", "<2>"]
+    for line in [*(line[3:] for line in lines), *(tmp_path / "other").read_text(encoding="utf-8").splitlines()]:
+        assert json.loads(line)["event"] == "an.event"
 
 
 # --- the libraries' own logs ----------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ def text_of(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         cure = "Copy config/syncer.toml there and change it, or name another file with --config."
+        if isinstance(error, PermissionError):
+            cure = "Let the user that syncer runs as read it: chmod 644 (it holds no secret)."
         raise ConfigError([Problem(str(path), f"can't be read: {reason}", cure)]) from None
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")  # an editor's byte order mark is no mistake

@@ -78,7 +78,10 @@ class Progress:
 
 
 class Engine:
-    """Runs passes. `workers` orders are worked on at once; `calls` counts the requests made so far."""
+    """Runs passes. `workers` orders are worked on at once; `calls` counts the requests made so far.
+
+    `calls_to` counts those of one remote that have ended.
+    """
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Engine:
         *,
         workers: int = 8,
         calls: Callable[[], int] = lambda: 0,
+        calls_to: Callable[[str], int] = lambda _: 0,
         progress: Progress | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stop: threading.Event | None = None,
@@ -97,6 +101,7 @@ class Engine:
         self._release = release
         self._workers = workers
         self._calls = calls
+        self.calls_to = calls_to
         self._progress = progress or Progress()
         self._sleep = sleep
         self._stop = stop or threading.Event()
@@ -135,19 +140,24 @@ class Engine:
         return self._pass(make, once=once)
 
     def run_bounded(
-        self, sources: Iterable[str], limit: timedelta, more: Callable[[], Iterable[str]] = tuple
+        self,
+        sources: Iterable[str],
+        limit: timedelta,
+        more: Callable[[], Iterable[str]] = tuple,
+        going_on: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> Summary:
         """One pass as a service makes it: no order is taken a step further after the `limit`, but by the next pass.
 
         A remote that is slow to be read holds up nothing but what is about itself: all else is worked on meanwhile.
         Sources that become due, as `more` tells, are polled in between, however much there is to work on.
-        The pass ends when all that it reads has been read.
+        The pass ends when all that it reads has been read. `going_on` is told of the remotes that are still read each
+        time when all that needs none of them has been done.
         """
 
         def make(tally: Tally) -> dict[str, Accounting]:
             reading = self._readings()
             try:
-                return self._beside(reading, list(sources), more, tally, limit.total_seconds())
+                return self._beside(reading, list(sources), more, tally, limit.total_seconds(), going_on)
             finally:
                 reading.wait()  # no source is ever read twice at the same time
 
@@ -176,7 +186,13 @@ class Engine:
         return summary
 
     def _beside(
-        self, reading: Readings, due: list[str], more: Callable[[], Iterable[str]], tally: Tally, limit: float
+        self,
+        reading: Readings,
+        due: list[str],
+        more: Callable[[], Iterable[str]],
+        tally: Tally,
+        limit: float,
+        going_on: Callable[[frozenset[str]], None],
     ) -> dict[str, Accounting]:
         """Reads, and works beside it, until both are done; what each poll has come to."""
         polled: dict[str, Accounting] = {}
@@ -203,6 +219,8 @@ class Engine:
                 more=partial(_besides, more, under_way),
             )
             self._work(tally, self._rarer(told), over=turn.is_over, besides=under_way)
+            if under_way and not turn.cut_short_for:
+                going_on(under_way)
             due = turn.due() if under_way else turn.cut_short_for
             if not under_way and not due:
                 return polled
@@ -238,6 +256,9 @@ class Engine:
             except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
                 self._not_polled_for_a_bug(name, bug, tally)
                 return None
+            if page is None:
+                room.health.release(name)
+                return Accounting()
             room.health.well(name, room.now())
             if page.warning:
                 log().warning("portal.odd", text=page.warning)

@@ -1,4 +1,19 @@
-"""The one thread that runs passes. It takes what is due, does it, and says that it lives."""
+"""The one thread that runs passes. It takes what is due, does it, and says that it lives.
+
+What feeds systemd's watchdog is work that was completed, and nothing else:
+
+- a pass that has completed;
+- within one, that everything was done but what waits for lists that are still being read, if each of those remotes has
+  answered a call since the last sign of life. A list may take many calls, each within its own `timeout`, so that a slow
+  one passes WatchdogSec though nothing hangs; one that never comes answers no call, and is no sign of life even while
+  all other work is done. Nor is one that answers for an hour on end;
+- a pass that the store has ended by saying what is the matter with it. A restart mends no full disk, and no database
+  that is away or locked, and it makes things worse, as we have tried: one that can't open its store when it starts is
+  given up by systemd after a while, where one that runs goes on; and where the file was moved away, it begins a new one
+  that nobody has asked for. A store that says nothing hangs the pass, and that is no sign of life.
+
+So between two signs of life there is at most what one list waits for one call, and a pass for its longest ones.
+"""
 
 import math
 import threading
@@ -17,6 +32,7 @@ LONGEST_PASS = timedelta(minutes=1)  # in which orders are taken further; then a
 CALLS = 2  # of the longest, one after the other, that a pass may wait for at its end
 OVERDUE = timedelta(seconds=30)  # more than that, before it is said
 BEFORE = 0.8  # of the time after which systemd ends a service that hangs: that it hangs is said until then
+LONGEST_READ = 3600.0  # seconds; a list that takes longer has no end
 AGAIN = 900.0  # seconds until a chore that failed, or was put off, is tried again
 FAILED = "the last pass has failed: the log says why"
 
@@ -53,6 +69,8 @@ class Runner:
         self._again: dict[Chore, float] = {}  # chores that have failed, and when they are tried again
         self._busy_since: float | None = None
         self._said = False  # that the pass is overdue
+        self._pass_began = 0.0
+        self._answered: dict[str, int] = {}  # calls that had ended when a sign of life was given, of remotes being read
         self._thread = threading.Thread(target=self._run, name="passes", daemon=True)
 
     def start(self) -> None:
@@ -93,11 +111,15 @@ class Runner:
                     self.work = self._next
                 if self._stop.is_set():
                     return
-                self._said, self._busy_since = False, time.monotonic()
+                self._begin()
+                self._pass_began, self._answered = time.monotonic(), {}
                 self.do(due)
                 self._over()
         except BaseException as end:  # noqa: BLE001 - it is raised where the service is run
             self.failure = end
+
+    def _begin(self) -> None:
+        self._said, self._busy_since = False, time.monotonic()
 
     def _over(self) -> None:
         since, self._busy_since = self._busy_since, None
@@ -107,12 +129,11 @@ class Runner:
     def do(self, due: Due) -> None:
         """One pass, and chores. What fails is said, and tried again when it is due again.
 
-        That we live is said after a pass that has completed, or found the store unusable, which no restart mends; not
-        after one that met a bug.
+        Whether that is a sign of life, the top of this file says.
         """
         work, said = self.work, FAILED
         with troubles_told() as troubles:
-            summary = work.engine.run_bounded(self._known(due.sources), LONGEST_PASS, self._more)
+            summary = work.engine.run_bounded(self._known(due.sources), LONGEST_PASS, self._more, self._going_on)
             self._passes += 1
             said = _in_words(self._passes, summary)
             self._on_pass(summary)
@@ -123,6 +144,18 @@ class Runner:
             self._systemd.status(said)
         else:
             self._systemd.alive(said)
+
+    def _going_on(self, reading: frozenset[str]) -> None:
+        """All is done but what waits for these remotes, which are still being read."""
+        answered = {name: self.work.engine.calls_to(name) for name in reading}
+        moves = all(number > self._answered.get(name, number) for name, number in answered.items())
+        if moves and time.monotonic() - self._pass_began < LONGEST_READ:
+            self._over()
+            self._begin()
+            self._systemd.alive(f"pass {self._passes + 1} goes on: {', '.join(sorted(reading))} is still being read")
+            self._answered = answered
+        else:  # one that is seen for the first time has answered nothing yet
+            self._answered = answered | self._answered
 
     def _known(self, sources: Iterable[str]) -> list[str]:
         """Those that are in the configuration still: what is due may have been marked before it was read again."""

@@ -18,11 +18,11 @@ from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
 from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
+from syncer.store.rows import CURSORS, DETAILS, FILES, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
-PERSONAL = (DETAILS.c.details, RAW.c.text)  # and nowhere else
+PERSONAL = (DETAILS.c.details, RAW.c.text, FILES.c.called)  # and nowhere else
 SMALL = 16_000_000  # bytes of personal data that are rewritten at every erasure; more, once a day
 PATIENCE_MS = 250  # that a writer may be kept from writing by the emptying of the log
 LEAP = timedelta(days=3)  # since the last erasure, which is daily: more, and the clock is doubted
@@ -102,6 +102,7 @@ class Keeping(Reading):
                 rows = list(found)
                 tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
                 tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
+                tx.execute(update(FILES).where(FILES.c.order_id.in_(rows)).values(called=""))
                 tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
             erased += len(rows)
         self._note_erasure(erased, now)
@@ -262,7 +263,14 @@ def disbelieve(tx: Connection, now: datetime) -> int:
     again = or_(ORDERS.c.work == Work.FAILED, and_(ORDERS.c.park == Park.UNCERTAIN, ~_has_open_intent()))
     tx.execute(update(ORDERS).where(here, again).values(park=None, parked=None))
     tx.execute(update(ORDERS).where(here, ORDERS.c.work == Work.FAILED).values(work=Work.UNBEGUN))
-    doubted = {"doubt": True, "taken_over": True, "look_due": True, "wake_at": now, "wake_firm": False}
+    doubted = {
+        "doubt": True,
+        "taken_over": True,
+        "register_doubt": ORDERS.c.registered_in.is_(None),
+        "look_due": True,
+        "wake_at": now,
+        "wake_firm": False,
+    }
     marked = tx.execute(update(ORDERS).where(here).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1))
     tx.execute(update(ORDERS).where(ORDERS.c.leased_by.is_not(None)).values(leased_by=None, leased_until=None))
     tx.execute(update(CURSORS).values(reread_on=None))

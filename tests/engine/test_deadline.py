@@ -164,6 +164,21 @@ def test_a_list_that_takes_long_to_be_read_leaves_as_much_time_for_work(
     assert len(bench.network.placed) == 6
 
 
+def test_that_all_else_is_done_is_told_while_a_list_is_read_and_by_name(bench: Bench) -> None:
+    gate, told = Gate(), list[frozenset[str]]()
+    other = Portal("malmö", bench.calls)
+    other.trouble = gate
+    bench.engine.room.sources["malmö"] = other  # type: ignore[index] # the double's is a dict
+
+    def going_on(reading: frozenset[str]) -> None:
+        if bench.portal.status["770101"] == "delivered":
+            told.append(reading)
+            gate.open()
+
+    bench.engine.run_bounded(["malmö", "stads"], timedelta(minutes=1), going_on=going_on)
+    assert set(told) == {frozenset({"malmö"})}
+
+
 def test_a_store_that_fails_ends_the_pass_when_its_polls_are_over(bench: Bench) -> None:
     gate = Gate()
     other = Portal("malmö", bench.calls)

@@ -1,6 +1,7 @@
 """An engine that only counts, and a service around it."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,11 +25,19 @@ class FakeEngine:
         self.meetings = 0
         self.stopped = self.closed = False
         self.more: Callable[[], Iterable[str]] = tuple
+        self.going_on: Callable[[frozenset[str]], None] = lambda _: None
+        self.answered: Counter[str] = Counter()
         self._work = work
         self._busy = threading.Lock()
 
-    def run_bounded(self, sources: Iterable[str], _limit: timedelta, more: Callable[[], Iterable[str]]) -> Summary:
-        self.more = more
+    def run_bounded(
+        self,
+        sources: Iterable[str],
+        _limit: timedelta,
+        more: Callable[[], Iterable[str]],
+        going_on: Callable[[frozenset[str]], None],
+    ) -> Summary:
+        self.more, self.going_on = more, going_on
         self.meetings += not self._busy.acquire(blocking=False)
         try:
             self.passes.append(list(sources))
@@ -36,6 +45,9 @@ class FakeEngine:
         finally:
             self._busy.release()
         return Summary(datetime.now(UTC), 0.0, {}, 0, 0, 0, 0)
+
+    def calls_to(self, name: str) -> int:
+        return self.answered[name]
 
     def erase(self, after: timedelta) -> int | None:
         self.erased.append(after)

@@ -3,13 +3,13 @@
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from syncer.service import Flags, Systemd
+from syncer.service import Flags, Systemd, runner
 from syncer.service.systemd import SOCKET, WATCHDOG, WATCHDOG_PID
 from syncer.store import StoreError
 from tests.service.doubles import FakeEngine, served
@@ -62,6 +62,52 @@ def test_a_pass_that_hangs_feeds_no_watchdog(line: tuple[socket.socket, str]) ->
 
     served(FakeEngine(work), flags, systemd=Systemd({SOCKET: name, WATCHDOG: "60000000"}))
     assert sum("WATCHDOG=1" in lines for lines in said) == 1  # the first pass, in all that time
+
+
+def signs_of(line: tuple[socket.socket, str], work: Callable[[FakeEngine], None]) -> int:
+    """How many signs of life one pass gives, besides the one at its end."""
+    listening, name = line
+    flags = Flags()
+
+    def do(_number: int) -> None:
+        work(engine)
+        flags.stop.set()
+
+    engine = FakeEngine(do)
+    served(engine, flags, systemd=Systemd({SOCKET: name, WATCHDOG: "60000000"}))
+    return sum("WATCHDOG=1" in lines for lines in heard(listening)) - 1
+
+
+def answering(engine: FakeEngine, *answers: str, reading: frozenset[str] = frozenset({"stads"})) -> None:
+    """A round of work for each of these remotes, which has answered a call in it."""
+    for name in answers:
+        engine.answered[name] += 1
+        engine.going_on(reading)
+
+
+def test_a_list_that_is_slow_and_answers_is_a_sign_of_life_when_all_else_is_done(
+    line: tuple[socket.socket, str],
+) -> None:
+    assert signs_of(line, lambda engine: answering(engine, *["stads"] * 4)) == 3  # nothing is known of the first
+
+
+def test_a_list_that_never_comes_is_none_though_all_else_is_done_again_and_again(
+    line: tuple[socket.socket, str],
+) -> None:
+    assert signs_of(line, lambda engine: answering(engine, *["malmö"] * 50)) == 0
+
+
+def test_of_two_lists_both_have_to_answer(line: tuple[socket.socket, str]) -> None:
+    both = frozenset({"stads", "malmö"})
+    assert signs_of(line, lambda engine: answering(engine, *["stads"] * 50, reading=both)) == 0
+    assert signs_of(line, lambda engine: answering(engine, "malmö", "stads", "stads", "malmö", reading=both)) == 1
+
+
+def test_a_list_without_end_is_none_after_an_hour(
+    line: tuple[socket.socket, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_READ", -1.0)
+    assert signs_of(line, lambda engine: answering(engine, *["stads"] * 50)) == 0
 
 
 @pytest.mark.parametrize(("trouble", "signs"), [(StoreError("the disk is full"), 3), (KeyError("a bug"), 2)])

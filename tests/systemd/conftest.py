@@ -1,18 +1,18 @@
-"""One machine for all that is claimed about it, since it takes a while to boot."""
+"""A machine for all that a module claims about it, since it takes a while to boot."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.systemd.machine import Machine, booted, lacking
+from tests.systemd.machine import Machine, booted, lacking, of_ours
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     why = lacking()
     if why is not None:
         assert not os.environ.get("CI"), why
         pytest.skip(why)
-    with booted() as found:
+    with booted("root", *of_ours()) as found:
         yield found

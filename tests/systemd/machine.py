@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGES = "systemd,systemd-sysv,libnss-systemd,dbus,python3,python3-distutils,python3-lib2to3,python3-venv,make"
+BARE = "systemd,systemd-sysv"  # a Debian that boots, and has nothing more than it must
+STRANGERS = ("git", "make", "dbus", "python3-venv", "curl")  # what the README has a stranger install
+OURS = ("libnss-systemd", "dbus", "python3-venv", "make")  # what is there already where only the program is tried
 TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
 PATIENCE = 60.0  # seconds
 SOURCES = ("Makefile", "README.md", "CHANGELOG.md", "config", "docs", "syncer", "systemd")
@@ -35,7 +37,7 @@ def lacking() -> str | None:
 
 def _kept() -> Path:
     """The folder that lasts from one time to the next; its name says what is in it."""
-    what = hashlib.sha256(PACKAGES.encode())
+    what = hashlib.sha256(repr((BARE, STRANGERS, OURS)).encode())
     for file in sorted(REPOSITORY.glob("requirements-*.txt")):
         what.update(file.read_bytes())
     return Path(tempfile.gettempdir()) / f"syncer-systemd-{what.hexdigest()[:12]}"
@@ -50,12 +52,25 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def prepared() -> Path:
-    """The folder with Debian (`root`) and what pip installs (`wheels`), made where it isn't there; a minute or two."""
+    """The folder with what machines are made from, made where it isn't there; a minute or two.
+
+    `bare` is Debian and nothing more, `root` one with what syncer needs; `debs` is what apt installs, as from a mirror,
+    and `wheels` what pip does.
+    """
     kept = _kept()
     with _alone(kept):
         if not (kept / "root.made").exists():
-            shutil.rmtree(kept / "root", ignore_errors=True)
-            _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(kept / "root"))
+            for name in ("bare", "debs", "root"):
+                shutil.rmtree(kept / name, ignore_errors=True)
+            _run("debootstrap", "--variant=minbase", f"--include={BARE}", "bookworm", str(kept / "bare"))
+            _mirror(kept / "bare", kept / "debs")
+            _run("cp", "-a", str(kept / "bare"), str(kept / "root"))
+            _run("mount", "--bind", "--mkdir", str(kept / "debs"), str(kept / "root/debs"))
+            try:
+                _apt(kept / "root", "update")
+                _apt(kept / "root", "install", "--yes", "--no-install-recommends", *OURS)
+            finally:
+                _run("umount", str(kept / "root/debs"))
             (kept / "root.made").touch()
         if not (kept / "wheels.made").exists():
             for name in ("requirements-postgres.txt", "requirements-build.txt"):
@@ -63,6 +78,27 @@ def prepared() -> Path:
                 _run(*pip, "-r", str(REPOSITORY / name), "-d", str(kept / "wheels"))
             (kept / "wheels.made").touch()
     return kept
+
+
+def _apt(root: Path, *words: str) -> None:
+    _run("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", f"PATH={PATH}", "apt-get", "-qq", *words)
+
+
+def _mirror(root: Path, folder: Path) -> None:
+    """Fetches what is installed later into a folder, and has that Debian take it from there, where it is `/debs`."""
+    _apt(root, "update")
+    _apt(root, "install", "--yes", "--download-only", *STRANGERS, *OURS)
+    folder.mkdir()
+    listed = []
+    for file in sorted((root / "var/cache/apt/archives").glob("*.deb")):
+        moved = Path(shutil.move(file, folder))
+        told = subprocess.run(["dpkg-deb", "--field", moved], capture_output=True, text=True, check=True).stdout
+        digest = hashlib.sha256(moved.read_bytes()).hexdigest()
+        listed.append(f"{told}Filename: ./{moved.name}\nSize: {moved.stat().st_size}\nSHA256: {digest}\n")
+    (folder / "Packages").write_text("\n".join(listed), encoding="utf-8")
+    (root / "etc/apt/sources.list").write_text("deb [trusted=yes] file:/debs ./\n", encoding="ascii")
+    for file in (root / "var/lib/apt/lists").glob("*_*"):
+        file.unlink()
 
 
 def _run(*command: str) -> None:
@@ -76,8 +112,8 @@ class Machine:
     def __init__(self, leader: int) -> None:
         self.leader = leader
 
-    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a command as its root."""
+    def run(self, *command: str, typed: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command as its root, who has `typed` this beforehand."""
         into = ("nsenter", "--target", str(self.leader), "--mount", "--uts", "--ipc", "--pid", "--root", "--wd=/")
         given = [f"{name}={text}" for name, text in {"PATH": PATH, "LANG": "C.UTF-8", **environment}.items()]
         return subprocess.run(
@@ -86,7 +122,7 @@ class Machine:
             text=True,
             timeout=300,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=typed,
         )
 
     def do(self, *command: str, **environment: str) -> str:
@@ -124,17 +160,23 @@ class Machine:
             time.sleep(0.25)
 
 
-@contextmanager
-def booted() -> Iterator[Machine]:
-    """The machine, until the end of the block. What is written there is gone afterwards."""
-    kept = prepared()
+def of_ours() -> list[str]:
+    """Where a machine finds this version of syncer, as `/src`."""
     binds = [f"--bind-ro={REPOSITORY / name}:/src/{name}" for name in SOURCES]
     binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("*.t*ml")]
     binds += [f"--bind-ro={file}:/src/{file.name}" for file in REPOSITORY.glob("requirements*.txt")]
+    return binds
+
+
+@contextmanager
+def booted(name: str = "root", *binds: str) -> Iterator[Machine]:
+    """A machine, until the end of the block, with what is bound into it. What is written there is gone afterwards."""
+    kept = prepared()
     command = [
         "setpriv", "--pdeathsig=TERM",  # it is switched off also where this process is killed
         "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--volatile=overlay",
-        "--console=read-only", f"--directory={kept / 'root'}", f"--bind-ro={kept / 'wheels'}:/wheels", *binds,
+        "--console=read-only", f"--directory={kept / name}", f"--bind-ro={kept / 'wheels'}:/wheels",
+        f"--bind-ro={kept / 'debs'}:/debs", *binds,
     ]  # fmt: skip
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -2,41 +2,17 @@
 
 import json
 import re
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from tests.ring.harness import KEY, PASSWORD, PROGRAM, World, assert_nothing_twice
+from tests.ring.harness import KEY, PASSWORD, PROGRAM, assert_nothing_twice
 from tests.systemd.machine import Machine
+from tests.systemd.server import INSTALL, OFFLINE, STATE, Server, installed
 
 UNITS = ("syncer.service", "syncer-once.service", "syncer-alert@.service", "syncer-once.timer")
 MOST_EXPOSED = 1.5
-STATE, COPIES = "/var/lib/private/syncer", "/var/backups/syncer"
-OFTEN = 'poll_every = "1s"'
-# What a program of one's own needs under the hardening: Python, its input, and the service's own folder.
-DELIVER = f"""#!/usr/bin/python3
-import json, os, sys, time
-name = json.load(sys.stdin)["order"]
-def note(text):
-    with open("{STATE.replace("/private", "")}/runs", "a") as runs:
-        print(name, text, file=runs)
-note("begun")
-time.sleep(3 if os.path.exists("/etc/syncer/slowly") else 0)
-note("done")
-"""
-COMMAND = f"""
-[fulfilments.script]
-kind = "command"
-command = ["/usr/local/bin/deliver"]
-
-[[routes]]
-portal = "tg"
-match = {{ service = "{PROGRAM}" }}
-fulfilment = "script"
-"""
+COPIES = "/var/backups/syncer"
 BY_HAND = "syncer-by-hand"
 MORE = """[Service]
 LoadCredential=tg_key:/srv/tg_key
@@ -45,80 +21,11 @@ QUICK = """[Service]
 WatchdogSec=4s
 RestartSec=100ms
 """
-CLONE = "cd / && rm -rf /srv/syncer && cp -r /src /srv/syncer"
-INSTALL = "umask 077; cd /srv/syncer && make install"  # as careful people's shells have it
-# A newer version, whose migration can be made; or can't.
-MIGRATION = """
-revision, down_revision = {revision!r}, {before!r}
-def upgrade():
-    {does}
-"""
-OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "HOME": "/srv"}
-
-
-@dataclass(frozen=True)
-class Server:
-    """The machine with syncer on it, and the remotes that it calls."""
-
-    machine: Machine
-    world: World
-
-    def configure(self, text: str | None = None) -> None:
-        """The configuration, whose secrets are credentials."""
-        text = text or self.world.config_file.read_text(encoding="utf-8")
-        for name in ("key", "password"):
-            text = text.replace(f'file = "{name}.secret"', f'credential = "tg_{name}"')
-        self.machine.write("/etc/syncer/syncer.toml", text)
-
-    def said(self, event: str, unit: str = "syncer") -> list[dict[str, Any]]:
-        """The lines of the journal with that event."""
-        lines = [json.loads(line) for line in self.machine.journal(unit) if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
-
-    def upgrade(self, revision: str, does: str) -> None:
-        """A newer version in the clone, with a migration more."""
-        connect, known = "/srv/syncer/syncer/store/connect.py", re.compile(r'^REVISIONS = .*"(\d+)"\)', re.MULTILINE)
-        there = self.machine.do("cat", connect)
-        (before,) = known.findall(there)
-        text = MIGRATION.format(revision=revision, before=before, does=does)
-        self.machine.write(f"/srv/syncer/syncer/store/migrations/versions/{revision}_newer.py", text)
-        self.machine.write(connect, there.replace(f'"{before}")', f'"{before}", "{revision}")', 1))
-
-    def tables(self, file: str) -> set[str]:
-        """The tables of a database."""
-        script = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT name FROM sqlite_schema'))"
-        return set(re.findall(r"'(\w+)'", self.machine.do("python3", "-c", script, file)))
-
-    def runs(self) -> list[str]:
-        """What the program that delivers has noted."""
-        return self.machine.do("cat", f"{STATE}/runs").splitlines()
-
-    def wait_until_delivered(self, *numbers: str) -> None:
-        wanted = {"delivered"}
-        self.machine.wait_for(
-            lambda: {self.world.portal.status(number) for number in numbers} == wanted,
-            lambda: "\n".join(self.machine.journal("syncer")[-30:]),
-        )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def server(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("world")
-    machine.do("sh", "-c", CLONE)
-    machine.do("sh", "-c", INSTALL, **OFFLINE)
-    web = f'[web]\nlisten = "127.0.0.1:{_free_port()}"'
-    with World(folder, at=None, portal_lines=OFTEN, level="info", more=COMMAND + web) as world:
-        found = Server(machine, world)
-        machine.write("/etc/syncer/credentials/tg_key", KEY, "600")
-        machine.write("/etc/syncer/credentials/tg_password", PASSWORD, "600")
-        machine.write("/usr/local/bin/deliver", DELIVER, "755")
-        found.configure()
+    with installed(machine, tmp_path_factory.mktemp("world")) as found:
         yield found
 
 
@@ -135,6 +42,11 @@ def a_service_is_hardly_exposed(server: Server) -> None:
 
 
 def what_is_missing_is_said_before_the_service_is_started(server: Server) -> None:
+    server.machine.do("chmod", "600", "/etc/syncer/syncer.toml")
+    closed = server.machine.run("syncer", "check")
+    assert closed.returncode == 78
+    assert "chmod 644" in closed.stderr
+    server.machine.do("chmod", "644", "/etc/syncer/syncer.toml")
     checked = server.machine.run("syncer", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "tg" in checked.stdout
@@ -203,6 +115,16 @@ def secrets_of_a_drop_in_are_there_for_root_s_commands_too(server: Server) -> No
     server.machine.do("systemctl", "daemon-reload")
 
 
+def root_s_configuration_is_looked_for_where_root_stands(server: Server) -> None:
+    server.machine.do("sh", "-c", "mkdir -p /srv/mine && cp /etc/syncer/syncer.toml /srv/mine/other.toml")
+    for words in ("--config other.toml check", "check --config=other.toml", "check --config ./other.toml"):
+        server.machine.do("sh", "-c", f"cd /srv/mine && syncer {words}")
+    server.machine.do("sh", "-c", "cd /srv/mine && SYNCER_CONFIG=other.toml syncer check")
+    missing = server.machine.run("sh", "-c", "cd /srv/mine && syncer check --config 'no such.toml'")
+    assert missing.returncode == 78
+    assert "/srv/mine/no such.toml" in missing.stderr
+
+
 def the_service_s_own_figures_are_there_under_the_hardening(server: Server) -> None:
     told = server.machine.do("cat", "/etc/syncer/syncer.toml")
     address = re.search(r'^listen = "(.*)"$', told, re.MULTILINE)
@@ -222,6 +144,14 @@ def a_reload_goes_on_with_what_is_right_and_says_what_is_wrong(server: Server) -
     number = server.world.order()
     server.wait_until_delivered(number)
     assert server.machine.shows("syncer", "NRestarts") == "0"
+
+
+def the_journal_knows_what_is_a_warning(server: Server) -> None:
+    told = server.machine.do("journalctl", "--no-pager", "--quiet", "-u", "syncer", "-p", "warning", "-o", "cat")
+    ours = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert "config.rejected" in {line["event"] for line in ours}
+    assert {line["level"] for line in ours} <= {"warning", "error"}
+    assert not [line for line in server.machine.journal("syncer") if line.startswith("<")]
 
 
 def a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost(server: Server) -> None:
@@ -254,11 +184,18 @@ def an_upgrade_copies_the_database_first_and_brings_it_up_to_date(server: Server
 def from_a_version_that_can_not_start_what_is_printed_leads_back(server: Server) -> None:
     before = server.tables(f"{STATE}/syncer.db")
     server.upgrade("9002", "raise RuntimeError('invented')")
+    units = "cat /etc/systemd/system/syncer* /usr/local/bin/syncer | sha256sum"
+    placed = server.machine.do("sh", "-c", units)
+    server.machine.do(
+        "sh", "-c", "sed -i '$a # a newer version' /srv/syncer/systemd/syncer.service /srv/syncer/systemd/command"
+    )
     failed = server.machine.run("sh", "-c", INSTALL, **OFFLINE)
     assert failed.returncode != 0
     ways = re.findall(r"^    (\w.*)$", failed.stderr, re.MULTILINE)
     assert "To go back" in failed.stderr
+    assert server.machine.do("sh", "-c", units) != placed
     server.machine.do("sh", "-ec", "\n".join(ways))
+    assert server.machine.do("sh", "-c", units) == placed
     assert server.machine.shows("syncer", "ActiveState") == "active"
     assert server.tables(f"{STATE}/syncer.db") == before
     assert server.machine.do("find", STATE, "-user", "root") == ""
@@ -322,8 +259,10 @@ CLAIMS = (
     what_root_interrupts_has_ended,
     root_finds_a_copy_where_it_was_to_be,
     secrets_of_a_drop_in_are_there_for_root_s_commands_too,
+    root_s_configuration_is_looked_for_where_root_stands,
     the_service_s_own_figures_are_there_under_the_hardening,
     a_reload_goes_on_with_what_is_right_and_says_what_is_wrong,
+    the_journal_knows_what_is_a_warning,
     a_service_that_hangs_is_killed_by_the_watchdog_and_nothing_is_lost,
     an_upgrade_copies_the_database_first_and_brings_it_up_to_date,
     from_a_version_that_can_not_start_what_is_printed_leads_back,
