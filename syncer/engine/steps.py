@@ -326,7 +326,7 @@ class Walk:
 
     def _enough(self) -> bool:
         """Whether no more should be begun in this pass."""
-        return self._stopped() or time.monotonic() > self._until
+        return self._stopped() or self._over()
 
     def _poll_every(self, target: str) -> timedelta:
         terms = self._rules.terms.get(target)
