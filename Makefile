@@ -40,7 +40,7 @@ check: lint type test ## what CI runs
 demo: $(READY) ## a day's orders against simulated remotes, in a minute or so
 	$(BIN)/syncer demo
 
-prove: $(READY) .venv-dbos/.ready ## the long proof: cuts, faults, kills; half an hour or so
+prove: $(READY) .venv-dbos/.ready ## the long proof: cuts, faults, kills, a long watch; an hour or so
 	$(BIN)/python -m tests.prove
 
 bench: $(READY) .venv-dbos/.ready ## figures, as ratios measured side by side

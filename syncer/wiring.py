@@ -35,7 +35,7 @@ def utc() -> datetime:
 
 
 class Counter:
-    """Counts calls over all threads, logs each at debug, and passes it on to `called`."""
+    """Counts calls over all threads, runs of a command too, logs each at debug, and passes it on to `called`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,10 +73,18 @@ class Remotes:
     counter: Counter = field(default_factory=Counter)
     wire: Wire = Http
     stop: threading.Event = field(default_factory=threading.Event)
+    wires: list[Http] = field(default_factory=list)
 
     def http(self, name: str, limits: Limits, **more: Any) -> Http:
         """The calls to one remote, which end when the engine is stopped."""
-        return self.wire(name, limits, observe=self.counter, stopped=self.stop.is_set, **more)
+        made = self.wire(name, limits, observe=self.counter, stopped=self.stop.is_set, **more)
+        self.wires.append(made)
+        return made
+
+    def close(self) -> None:
+        """Closes every connection that is kept."""
+        for wire in self.wires:
+            wire.close()
 
 
 def remotes_of(
@@ -99,6 +107,7 @@ def remotes_of(
                     parallel=fulfilment.parallel,
                     withhold=config.secrets(),
                     now=now,
+                    observe=made.counter,
                 )
                 made.sinks[name], made.checks[name] = command, command.check
             case conf.Manual():
@@ -240,6 +249,7 @@ def engine_of(
         calls_to=lambda name: remotes.counter.calls_to[name],
         progress=progress,
         stop=remotes.stop,
+        release=remotes.close,
     )
 
 

@@ -388,7 +388,7 @@ def test_simulate_serves_until_it_is_told_to_stop(simulating: Callable[..., subp
     assert found is not None
     with requests.Session() as session:
         state = session.get(found[1] + "/_control/state", timeout=ENOUGH).json()["result"]
-    assert set(state) == {"tjansteguiden", "nordnet", "sydnet", "courier", "kode"}
+    assert set(state) == {"tjansteguiden", "nordnet", "sydnet", "courier", "kode", "vitec", "gks4"}
     assert state["tjansteguiden"] == {}
     process.send_signal(signal.SIGINT)
     assert process.wait(ENOUGH) == 0

@@ -25,9 +25,11 @@ from syncer.orders import (
     Kind,
     MessageLeft,
     NotDone,
+    NotRegistered,
     Observation,
     Order,
     Park,
+    Registered,
     Retried,
     Told,
     Withdrawn,
@@ -89,6 +91,8 @@ def _in_words(order: Order, intent: Intent) -> str:
             return f"tell {intent.target} that {order.name} is {intent.payload['status']}"
         case Kind.MESSAGE:
             return f"write on {order.name} in {intent.target} ({intent.payload['type']}): {intent.payload['text']}"
+        case Kind.REGISTER:
+            return f"register {order.name} in {intent.target}"
         case Kind.SUBMIT:
             service = intent.payload.get("service")
             return f"have {intent.target} deliver {order.name}" + (f" as {service}" if service else "")
@@ -205,7 +209,7 @@ def resolve(arguments: argparse.Namespace) -> int:
             return f"{name} has no call of unknown outcome: `syncer show {name}` tells what it has"
         if arguments.outcome == "not-done":
             settled = Settled(intent.key, IntentState.REJECTED, "an operator said: not done")
-            engine.hear(name, NotDone(), settled)
+            engine.hear(name, NotRegistered() if intent.kind is Kind.REGISTER else NotDone(), settled)
         else:
             settled = Settled(intent.key, IntentState.DONE, "an operator said: done")
             engine.hear(name, _as_done(engine, intent, arguments.ref), settled)
@@ -223,6 +227,8 @@ def _as_done(engine: Engine, intent: Intent, ref: str | None) -> Observation:
             return MessageLeft()
         case Kind.CANCEL:
             return Withdrawn()
+        case Kind.REGISTER:
+            return Registered(intent.target, ref)
         case Kind.SUBMIT:
             followed = intent.target in engine.room.followers and ref is not None
             return Begun(ref, "by an operator's word") if followed else Done(ref, "by an operator's word")

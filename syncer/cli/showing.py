@@ -22,7 +22,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from syncer.cli.screen import Ran, Screen, export_lines
-from syncer.simulators.day import API_USER, NORD_USER, SYD_USER, Day
+from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, SYD_USER, VITEC_PASSWORD, Day
 
 PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
@@ -228,6 +228,8 @@ def _how_to(day: Day) -> Iterator[str]:
     kode = day.kode.tokens.credentials
     yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
     yield f"                                                 user {kode.username} {kode.password}"
+    yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
+    yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"
     yield ""
     yield "In another terminal:"

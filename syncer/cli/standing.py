@@ -22,6 +22,8 @@ HELP = {
     Park.HELD: "it goes on when the portal is changed, or with syncer retry ORDER",
     Park.TAKEOVER: "syncer deliver ORDER, or syncer retry ORDER",
     Park.CANCEL: "stop it by hand, then syncer cancel ORDER",
+    Park.FILES: "see why in syncer files ORDER, then syncer retry ORDER",
+    Park.REGISTER: "see to it in the order system, then syncer retry ORDER",
     Park.BUG: "send us the log around it, then syncer retry ORDER",
 }
 

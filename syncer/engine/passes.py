@@ -1,6 +1,5 @@
 """A pass: poll what is due, then take each order that something may be done about as far as it goes."""
 
-import math
 import threading
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from syncer.engine.bugs import place, story
 from syncer.engine.flow import Flow
 from syncer.engine.readings import Readings
 from syncer.engine.steps import Room, Tally, Walk, left_alone, legible
+from syncer.engine.turn import Turn
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import Accounting, Observation, Rules
 from syncer.store import Applied, InHand, Settled, Spoilt, StoreError
@@ -94,9 +94,11 @@ class Engine:
         progress: Progress | None = None,
         sleep: Callable[[float], None] = time.sleep,
         stop: threading.Event | None = None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self.room = room
         self.rules = rules
+        self._release = release
         self._workers = workers
         self._calls = calls
         self.calls_to = calls_to
@@ -111,8 +113,12 @@ class Engine:
         self._stop.set()
 
     def close(self) -> None:
-        """Its threads end, which are idle between passes."""
+        """Its threads end, which are idle between passes, and its connections are closed.
+
+        Whoever collects garbage would close them too, some day: until then each SIGHUP left as many.
+        """
         self._pool.shutdown(wait=False)
+        self._release()
 
     @property
     def stopped(self) -> bool:
@@ -142,9 +148,10 @@ class Engine:
     ) -> Summary:
         """One pass as a service makes it: no order is taken a step further after the `limit`, but by the next pass.
 
-        A remote that is slow to be read holds up nothing but what is about itself: all else is worked on meanwhile,
-        and sources that become due, as `more` tells, are polled. The pass ends when all that it reads has been read.
-        `going_on` is told of the remotes that are still read each time when all that needs none of them has been done.
+        A remote that is slow to be read holds up nothing but what is about itself: all else is worked on meanwhile.
+        Sources that become due, as `more` tells, are polled in between, however much there is to work on.
+        The pass ends when all that it reads has been read. `going_on` is told of the remotes that are still read each
+        time when all that needs none of them has been done.
         """
 
         def make(tally: Tally) -> dict[str, Accounting]:
@@ -194,6 +201,7 @@ class Engine:
         for name in self.room.followers if leads else ():
             reading.begin(name, partial(self._listen_to, name, tally))
         while True:
+            began = time.monotonic()
             for name in due if leads else ():
                 reading.begin(name, partial(self._poll_one, name, tally))
             reading.wait(PROMPT)
@@ -203,12 +211,19 @@ class Engine:
                     told[name] = gave
                 elif gave is not None:
                     polled[name] = _sum(polled.get(name, Accounting()), gave)
-            until = time.monotonic() + limit
-            self._work(tally, self._rarer(told), until=until, besides=under_way)
-            if not under_way:
+            worked = time.monotonic()
+            turn = Turn(
+                until=worked + limit if under_way or worked >= over else over,
+                not_before=worked + max(PROMPT, worked - began),
+                over=over,
+                more=partial(_besides, more, under_way),
+            )
+            self._work(tally, self._rarer(told), over=turn.is_over, besides=under_way)
+            if under_way and not turn.cut_short_for:
+                going_on(under_way)
+            due = turn.due() if under_way else turn.cut_short_for
+            if not under_way and not due:
                 return polled
-            going_on(under_way)
-            due = [name for name in more() if name not in under_way] if time.monotonic() < over else []
             tally.blocked.clear()  # what had to wait for a while need not wait for what hangs
 
     def _poll(self, names: list[str], tally: Tally) -> dict[str, Accounting]:
@@ -241,6 +256,9 @@ class Engine:
             except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
                 self._not_polled_for_a_bug(name, bug, tally)
                 return None
+            if page is None:
+                room.health.release(name)
+                return Accounting()
             room.health.well(name, room.now())
             if page.warning:
                 log().warning("portal.odd", text=page.warning)
@@ -307,30 +325,38 @@ class Engine:
         tally: Tally,
         rules: Rules,
         *,
-        until: float = math.inf,
+        over: Callable[[], bool] = lambda: False,
         besides: frozenset[str] = frozenset(),
         once: bool = False,
     ) -> None:
         """Takes every order as far as it goes now, and those that are due again after that, once more.
 
-        No step is begun after `until`, and none about the remotes `besides`, nor about an order of theirs.
+        No step is begun once the time for it is `over`, and none about the remotes `besides`, nor about an
+        order of theirs.
         """
         deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
         while not self.stopped:
-            worked = self._round(tally, rules, rounds, until, besides)
+            worked = self._round(tally, rules, rounds, over, besides)
             if not worked and not (once and self._worth_waiting(tally, deadline)):
                 return
 
-    def _round(self, tally: Tally, rules: Rules, rounds: Counter[int], until: float, besides: frozenset[str]) -> bool:
+    def _round(
+        self,
+        tally: Tally,
+        rules: Rules,
+        rounds: Counter[int],
+        over: Callable[[], bool],
+        besides: frozenset[str],
+    ) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
         portion = self._workers if self.room.store.leases.shared else PORTION
         claims = _Claims(self.room, tally, rounds, portion=portion)
 
         def refill(full: frozenset[str]) -> list[Walk]:
-            more = [] if self.stopped or time.monotonic() > until else claims.more(full)
+            more = [] if self.stopped or over() else claims.more(full)
             return [
-                Walk(self.room, rules, tally, held, lambda: self.stopped, until=until, besides=besides) for held in more
+                Walk(self.room, rules, tally, held, lambda: self.stopped, over=over, besides=besides) for held in more
             ]
 
         def done(walk: Walk) -> None:
@@ -364,9 +390,17 @@ class Engine:
                 return
             self._sleep(min(left, 0.2) + 0.01)
 
-    def erase(self, after: timedelta) -> int:
-        """Erases the personal data of orders that ended so long ago; returns of how many."""
+    def erase(self, after: timedelta) -> int | None:
+        """Erases the personal data of orders that ended so long ago; returns of how many.
+
+        None where that is put off, since the clock can't be believed: to be tried again soon, for it is watched so.
+        """
         now = self.room.now()
+        doubt = self.room.store.doubt(now)
+        if doubt is not None:
+            if doubt.new:
+                log().warning("store.erasure_put_off", seconds=round(doubt.ahead.total_seconds()))
+            return None
         erased = self.room.store.erase(now - after, now)
         log().info("store.erased", orders=erased)
         return erased
@@ -466,6 +500,11 @@ class _Claims:
     def end(self) -> None:
         """Gives back all that was had."""
         self._room.store.let_go([*self._in_hand, *self._to_give])
+
+
+def _besides(more: Callable[[], Iterable[str]], under_way: frozenset[str]) -> list[str]:
+    """The sources that are due, but for those that are read just now."""
+    return [name for name in more() if name not in under_way]
 
 
 def _sum(one: Accounting, other: Accounting) -> Accounting:

@@ -15,8 +15,11 @@ class Source(Protocol):
 
     name: str
 
-    def poll(self, cursor: Cursor, oldest_open: Callable[[], datetime | None]) -> Page:
-        """What is listed since the cursor; `oldest_open` finds out how old the oldest order is that hasn't ended."""
+    def poll(self, cursor: Cursor, oldest_open: Callable[[], datetime | None]) -> Page | None:
+        """What is listed since the cursor; `oldest_open` finds out how old the oldest order is that hasn't ended.
+
+        None where the remote has no list: its orders are named by others, and read one by one.
+        """
         ...
 
     def read(self, order: Order) -> Observation:
@@ -53,4 +56,18 @@ class Follower(Protocol):
 
     def read(self, order: Order) -> Observation:
         """How far an order is."""
+        ...
+
+
+class Porter(Protocol):
+    """A source whose orders have files, which are kept on our disk."""
+
+    name: str
+
+    def fetch(self, order: Order, enough: Callable[[], bool]) -> Observation:
+        """Fetches and removes what is due of an order's files, until `enough` says so. Safe to repeat: an asset has one
+        place on the disk, and is there whole or not at all.
+
+        Raises `Unavailable`, `AccessDenied`, `Unreadable` where nothing more can be fetched now; what was is kept.
+        """
         ...

@@ -4,8 +4,6 @@ Every call that changes something is begun in the store first; every outcome is 
 stays its own.
 """
 
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from syncer.engine.bugs import place, story
 from syncer.engine.health import Health
-from syncer.engine.protocols import Follower, Sink, Source
+from syncer.engine.protocols import Follower, Porter, Sink, Source
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Uncertain, Unreadable
 from syncer.orders import (
     Absent,
@@ -36,6 +34,7 @@ from syncer.orders import (
     Order,
     OurWord,
     Refused,
+    RegisterRefused,
     Rules,
     TellRefused,
     Unclear,
@@ -52,7 +51,7 @@ MOST_STEPS = 40  # of one order in one go; a plain one takes about eight
 MOST_TRIES = 2  # of one call in one go
 BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
-REFUSALS = (TellRefused, MessageRefused, Refused, WithdrawRefused, Held, Moved)
+REFUSALS = (TellRefused, MessageRefused, RegisterRefused, Refused, WithdrawRefused, Held, Moved)
 
 
 @dataclass(slots=True)
@@ -87,6 +86,7 @@ class Room:
     redactor: Redactor
     now: Callable[[], datetime]
     parallel: Mapping[str, int] = field(default_factory=dict)
+    porters: Mapping[str, Porter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Step:
 class Walk:
     """One order's steps in one go: `next` says what comes, `take` does it, until `next` says None.
 
-    Nothing is begun after `until`, on the monotonic clock, and nothing about the remotes `besides`, nor about an order
+    Nothing is begun once the time for it is `over`, and nothing about the remotes `besides`, nor about an order
     of theirs. Only the store's own trouble is raised.
     """
 
@@ -112,7 +112,7 @@ class Walk:
         held: InHand,
         stopped: Callable[[], bool] = lambda: False,
         *,
-        until: float = math.inf,
+        over: Callable[[], bool] = lambda: False,
         besides: frozenset[str] = frozenset(),
     ) -> None:
         self.held = held
@@ -124,7 +124,7 @@ class Walk:
         self._rules = rules
         self._tally = tally
         self._stopped = stopped
-        self._until = until
+        self._over = over
         self._besides = besides
         self._going = True
         self._begun = False  # the open intent was begun just now: its call is to be made
@@ -217,7 +217,7 @@ class Walk:
     def _not_now(self, step: Next, order: Order) -> bool:
         """Whether the step has to wait: for the next pass, for what is read just now, or for a remote that is down."""
         wanted = needs(step, order)
-        if time.monotonic() > self._until or not self._besides.isdisjoint({order.portal, *wanted}):
+        if self._over() or not self._besides.isdisjoint({order.portal, *wanted}):
             self._tally.blocked.add(order.name)
             return True
         shut = [name for name in wanted if not self._admit(name)]
@@ -249,8 +249,8 @@ class Walk:
     def _take(self, step: Next, order: Order) -> InHand | None:
         """Takes one step; returns where it led, or None where the order has to wait."""
         match step.act:
-            case Act.LOOK:
-                return self._look(order)
+            case Act.LOOK | Act.WATCH | Act.FETCH:
+                return (self._fetch if step.act is Act.FETCH else self._look)(order)
             case Act.FOLLOW:
                 return self._follow(order)
             case Act.SEND if step.intent is not None and step.intent.at is not None:
@@ -266,7 +266,12 @@ class Walk:
     def _gone(self, step: Next, order: Order) -> str | None:
         """The remote that the step is about, where the configuration has it no longer."""
         target, room = remote_of(step, order), self._room
-        parts = {Act.LOOK: room.sources, Act.FOLLOW: room.followers}
+        parts: Mapping[Act, Mapping[str, object]] = {
+            Act.LOOK: room.sources,
+            Act.WATCH: room.sources,
+            Act.FETCH: room.porters,
+            Act.FOLLOW: room.followers,
+        }
         return target if target is not None and target not in parts.get(step.act, room.sinks) else None
 
     def _once(self, what: tuple[str, Act]) -> bool:
@@ -300,6 +305,28 @@ class Walk:
             return self._remote_failed(order, failure)
         self._room.health.well(target, self._room.now())
         return self._apply(seen)
+
+    def _fetch(self, order: Order) -> InHand | None:
+        """Sees to an order's files. Whatever goes wrong, those that came are kept."""
+        if not self._once((order.name, Act.FETCH)):
+            return self._later(AGAIN)
+        try:
+            seen = self._room.porters[order.portal].fetch(order, self._enough)
+        except Unreadable as failure:
+            self._room.health.well(order.portal, self._room.now())
+            self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+            return self._later(AGAIN * 10, raw=failure.raw or None)
+        except (Unavailable, AccessDenied) as failure:
+            if isinstance(failure, Unavailable) and failure.order_only:
+                self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+                return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
+            return self._remote_failed(order, failure)
+        self._room.health.well(order.portal, self._room.now())
+        return self._apply(seen)
+
+    def _enough(self) -> bool:
+        """Whether no more should be begun in this pass."""
+        return self._stopped() or time.monotonic() > self._until
 
     def _poll_every(self, target: str) -> timedelta:
         terms = self._rules.terms.get(target)
@@ -442,7 +469,7 @@ class Walk:
     def _may_begin(self, intent: Intent) -> bool:
         return (
             not self._stopped()
-            and time.monotonic() <= self._until
+            and not self._over()
             and intent.target not in self._besides
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
             and self._room.health.up(intent.target, self._room.now())

@@ -252,6 +252,8 @@ class _Asks:
             page = self._parties.sources[portal].poll(daily, lambda: store.oldest_open(portal))
         except (Unreadable, Rejected) as failure:
             return [self._unread(portal, portal, "lists orders", failure, "syncer check")]
+        if page is None:
+            return []
         known = store.which_are_known(portal, [row.external_id for row in page.rows])
         return [
             Difference(f"{portal}:{row.external_id}", portal, About.UNKNOWN, "not known", row.status, _reread(portal))
@@ -322,7 +324,7 @@ class _Asks:
         now = self._parties.now()
         ready = order.but(
             look_due=False, seen_at=now, park=None, parked=None, hold_until=None, message=None, doubt=False,
-            portal_status=order.state, work=Work.UNBEGUN,
+            portal_status=order.state, work=Work.UNBEGUN, registered_in=order.registered_in or "-",
         )  # fmt: skip
         intent = plan(ready, None, now, self._parties.rules).intent
         return intent if intent is not None and intent.kind is Kind.SUBMIT else None

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,14 +32,16 @@ from syncer.orders import (
     Refused,
     WithdrawRefused,
 )
+from syncer.remotes.http import CallFact
 
 SAID = 500  # characters of its standard error that are kept
+OUTCOMES = {0: "done", 65: "refused", 75: "later"}  # any other end is uncertain
 
 
 class CommandFulfilment:
     """Runs `command`, a list of arguments, for each order. `timeout` and `retry_after` are in seconds.
 
-    `withhold` are texts that must not reach the command through the environment.
+    `withhold` are texts that must not reach the command through the environment. `observe` is told of each run.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class CommandFulfilment:
         parallel: int = 1,
         withhold: Iterable[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observe: Callable[[CallFact], None] = lambda _: None,
     ) -> None:
         self.name = name
         self._command = list(command)
@@ -58,6 +62,7 @@ class CommandFulfilment:
         self._retry_after = retry_after
         self._withhold = frozenset(withhold) - {""}  # an empty text stands in every other
         self._now = now
+        self._observe = observe
         self._places = threading.BoundedSemaphore(parallel)
 
     def perform(self, intent: Intent, order: Order) -> Observation:
@@ -74,7 +79,7 @@ class CommandFulfilment:
             return Held(f"a command can't schedule: kept here until {wish_at:%Y-%m-%d %H:%M} UTC", wish_at)
         with self._places:
             text = json.dumps(describe(intent, order), ensure_ascii=False)
-            code, said = self._run(text.encode(errors="backslashreplace"))  # half a pair becomes JSON's own escape
+            code, said = self._observed(text.encode(errors="backslashreplace"))  # half a pair is JSON's own escape then
         match code:
             case 0:
                 return Done(note=OurWord("exit 0"))
@@ -106,6 +111,22 @@ class CommandFulfilment:
             cause = f"{self._command[0]} is not there, or can't be run"
             raise Unavailable(self.name, "command", cause, "install it, or mend the path")
         return f"{self._command[0]} can be run"
+
+    def _observed(self, order: bytes) -> tuple[int | None, str]:
+        """As `_run`, and tells of it. What could not be started is told too, by the name of its error."""
+        began, outcome = time.monotonic(), "uncertain"
+        try:
+            code, said = self._run(order)
+            outcome = OUTCOMES.get(code, outcome) if code is not None else outcome
+        except Unavailable as missing:
+            outcome = type(missing).__name__
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            self._observe(
+                CallFact(self.name, "command", seconds, outcome, safe=False, url=self._command[0], sent=len(order))
+            )
+        return code, said
 
     def _run(self, order: bytes) -> tuple[int | None, str]:
         """The exit code (None: killed at the time-out) and the end of its standard error.

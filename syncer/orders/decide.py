@@ -19,6 +19,7 @@ from syncer.orders.values import (
     DeliveredByHand,
     Done,
     Failed,
+    Fetched,
     Held,
     Illegible,
     Intent,
@@ -28,17 +29,21 @@ from syncer.orders.values import (
     MessageRefused,
     Moved,
     NotDone,
+    NotRegistered,
     Observation,
     Order,
     Park,
     Read,
     Refused,
+    Registered,
+    RegisterRefused,
     Retried,
     Rules,
     State,
     TellRefused,
     Terms,
     Told,
+    Unchanged,
     Unclear,
     Vanished,
     Withdrawn,
@@ -125,6 +130,8 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     if step.act is Act.FIND:  # parked for another reason: it is looked up again now and then
         fresh = step.intent is not None and step.intent.at is None
         return now if fresh else now + SLOWLY
+    if step.act is Act.FETCH:
+        return now
     if step.act is Act.LOOK:
         return now + UNREADABLE_AGAIN if order.park is Park.UNREADABLE and not order.look_due else now
     return step.at
@@ -137,8 +144,8 @@ def _settle(  # noqa: PLR0911 - a list of cases
 
     `asked`: the fulfilment may have the order already, whatever the routes say by now.
     """
-    order = _end(order, now)
-    if order.parked is not None or order.look_due:
+    order = _end(order, now, rules)
+    if order.parked is not None or order.look_due or order.portal in rules.watched:
         return order
     if order.portal_status is not None and order.portal_status not in set(State):
         why = f"the portal says status {order.portal_status!r}, which is unknown here"
@@ -173,9 +180,14 @@ def _overdue(order: Order, seen: Observation, now: datetime, rules: Rules) -> Or
     return order
 
 
-def _end(order: Order, now: datetime) -> Order:
-    over = order.final and order.portal_status == order.state
-    return order.but(ended_at=(order.ended_at or now) if over else None)
+def _end(order: Order, now: datetime, rules: Rules) -> Order:
+    if not order.final or order.portal_status != order.state:
+        return order.but(ended_at=None)
+    if order.ended_at is not None:
+        return order.but(register_due=order.register_due and order.state is State.DELIVERED)
+    route = route_of(order, rules)
+    due = order.state is State.DELIVERED and order.registered_in is None and route is not None and bool(route.register)
+    return order.but(ended_at=now, register_due=due)
 
 
 def _route(order: Order, rules: Rules) -> Order:
@@ -235,8 +247,8 @@ def _beside(order: Order, why: str) -> str:
 # --- what the portal says -------------------------------------------------------------------------------------
 
 
-def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
-    """The portal's word, taken over: details, wish and status."""
+def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
+    """The portal's word, taken over: details, wish, files and status."""
     if order.hold_until is not None and seen.wish_at != order.wish_at:
         order = order.but(hold_until=seen.wish_at)
     order = order.but(
@@ -245,10 +257,26 @@ def _read(order: Order, seen: Read, now: datetime, _rules: Rules) -> Order:
         wish_at=seen.wish_at,
         details=seen.details or order.details,
         look_due=False,
+        files_due=seen.files_due,
     )
     if order.park is Park.UNREADABLE:
         order = _unpark(order)
-    return _status_seen(order, seen.status, now)
+    first = order.state is State.NEW
+    if order.portal in rules.watched and first and seen.status in set(State):
+        return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
+    order = _status_seen(order, seen.status, now)
+    return order.but(register_doubt=seen.ours or order.taken_over) if first else order
+
+
+def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> Order:
+    """What could not be read can be by now; the rest stands."""
+    order = _unpark(order) if order.park is Park.UNREADABLE else order
+    return order.but(look_due=False, seen_at=now)
+
+
+def _fetched(order: Order, seen: Fetched, _now: datetime, _rules: Rules) -> Order:
+    order = order.but(files_due=seen.left)
+    return order if not seen.refused else _park(order, Park.FILES, _beside(order, seen.refused))
 
 
 def _moved(order: Order, seen: Moved, now: datetime, _rules: Rules) -> Order:
@@ -299,7 +327,19 @@ def _cancelled_there(order: Order) -> Order:
     order = order.but(state=State.CANCELLED, message=None)
     if order.work is Work.DONE:
         return _stuck(order, f"cancelled in {order.portal} after {order.fulfilment} had done it")
-    return order if order.park is Park.UNCERTAIN else _unpark(order)
+    if order.park is Park.UNCERTAIN:
+        return order
+    order = _unpark(order)
+    return order if order.work is Work.BEGUN else _still_registered(order)  # it is withdrawn first
+
+
+def _still_registered(order: Order) -> Order:
+    """No order system can be told that an order is off: a person is asked to."""
+    if order.registered_in is None or order.state is not State.CANCELLED or order.park is not None:
+        return order
+    number = f" as {order.register_ref}" if order.register_ref else ""
+    why = f"cancelled after it was registered in {order.registered_in}{number}: take it out there"
+    return _park(order, Park.CANCEL, f"{why} (look for {order.name}), then say cancel")
 
 
 def _stuck(order: Order, why: str) -> Order:
@@ -343,6 +383,25 @@ def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules:
     order = order.but(message=None)
     why = f"{order.portal} refused a message: {seen.cause}"
     return order if order.parked is not None else _park(order, Park.PORTAL, why)
+
+
+# --- what the order system says -------------------------------------------------------------------------------
+
+
+def _registered(order: Order, seen: Registered, _now: datetime, _rules: Rules) -> Order:
+    order = _said(order).but(registered_in=seen.target, register_ref=seen.ref, register_doubt=False, register_due=False)
+    return order if order.work is Work.BEGUN else _still_registered(order)
+
+
+def _register_refused(order: Order, seen: RegisterRefused, _now: datetime, _rules: Rules) -> Order:
+    """The portal is told that a person looks at it, and nothing of our books."""
+    order = order.but(registers=order.registers + 1)
+    order = _park(order, Park.REGISTER, _beside(order, f"not registered: {seen.cause}"))
+    return order if order.final else _say(order, "Not handled automatically. A person will look at it.", "alert")
+
+
+def _not_registered(order: Order, _seen: NotRegistered, _now: datetime, _rules: Rules) -> Order:
+    return _said(order).but(register_doubt=False, registers=order.registers + 1, look_due=True)
 
 
 # --- what the fulfilment says ---------------------------------------------------------------------------------
@@ -426,7 +485,7 @@ def _unclear(order: Order, seen: Unclear, _now: datetime, _rules: Rules) -> Orde
 
 def _withdrawn(order: Order, _seen: Withdrawn, _now: datetime, _rules: Rules) -> Order:
     order = _unpark(order) if order.park in {Park.UNCERTAIN, Park.CANCEL} else order
-    return order.but(work=Work.ENDED)
+    return _still_registered(order.but(work=Work.ENDED))
 
 
 def _withdraw_refused(order: Order, seen: WithdrawRefused, _now: datetime, _rules: Rules) -> Order:
@@ -496,15 +555,15 @@ def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Or
     return _said(order).but(doubt=False, taken_over=taken_over, look_due=True)
 
 
-def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, _rules: Rules) -> Order:
-    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
+def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, rules: Rules) -> Order:
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:
     """What a person delivers, or was asked to stop, they have stopped; else the fulfilment is told to."""
     by_a_person = not rules.terms.get(order.fulfilment or "", Terms()).followed
-    over = by_a_person or order.work is Work.DONE or order.park is Park.CANCEL
-    order = _by_hand(order, State.CANCELLED)
+    over = by_a_person or order.work is Work.DONE or order.park is Park.CANCEL or order.portal in rules.watched
+    order = _by_hand(order, State.CANCELLED, rules)
     return order.but(work=Work.ENDED) if over else order
 
 
@@ -514,18 +573,18 @@ def _ended_by_hand(order: Order, seen: Observation, now: datetime, rules: Rules)
         return order
     if isinstance(seen, CancelledByHand):
         return _cancelled_by_hand(order, seen, now, rules)
-    return _by_hand(order, State.DELIVERED).but(work=Work.DONE)
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
 
 
-def _by_hand(order: Order, state: State) -> Order:
+def _by_hand(order: Order, state: State, rules: Rules) -> Order:
     """Ended by a person, unless the portal has ended it otherwise: that is never written over.
 
-    What the portal can't be told, for want of an id, is as if it had been.
+    What the portal can't be told, for want of an id or of a way to, is as if it had been.
     """
     state = State(order.portal_status) if order.portal_status in FINAL else state
     doubtful = order.park is Park.UNREADABLE and order.portal_status in FINAL  # it was listed as something else since
     order = _unpark(order).but(state=state, message=None, hold_until=None)
-    if order.nameless:
+    if order.nameless or order.portal in rules.watched:
         return order.but(portal_status=state, look_due=False)
     return order.but(look_due=order.look_due or doubtful or order.portal_status not in set(State))
 
@@ -571,12 +630,17 @@ _R, _A, _W, _D, _C = _OPEN + _ENDED
 
 TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Read: _row(_rule(_read, _R, _A, _W, _D, _C), new=_rule(_read, _R, _A, _W, _D, _C), ended=_rule(_read, _D, _C)),
+    Unchanged: _row(Rule(_unchanged), ended=Rule(_unchanged)),
+    Fetched: _row(Rule(_fetched), ended=Rule(_fetched)),
     Moved: _row(_rule(_moved, _R, _A, _W, _D, _C), ended=_rule(_moved, _D, _C)),
     Illegible: _row(Rule(_illegible), new=Rule(_illegible), ended=Rule(_illegible)),
     Told: _row(Rule(_told), ended=Rule(_told)),
     TellRefused: _row(Rule(_tell_refused), ended=Rule(_tell_refused)),
     MessageLeft: _row(Rule(_message_left), ended=Rule(_message_left)),
     MessageRefused: _row(Rule(_message_refused), ended=Rule(_message_refused)),
+    Registered: _row(Rule(_registered), ended=Rule(_registered)),
+    RegisterRefused: _row(Rule(_register_refused), ended=Rule(_register_refused)),
+    NotRegistered: _row(Rule(_not_registered), ended=Rule(_not_registered)),
     Begun: _row(_rule(_begun, _A), ended=Rule(_begun)),
     Done: _row(_rule(_done, _D), ended=Rule(_done)),
     Failed: _row(_rule(_failed, _W), ended=Rule(_failed)),

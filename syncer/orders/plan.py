@@ -19,15 +19,19 @@ from syncer.orders.values import (
     Rules,
     State,
     Terms,
+    Watch,
     Work,
     lookup,
 )
 
-__all__ = ["Act", "Next", "deadline", "needs", "next_rung", "plan", "remote_of", "route_of", "signed"]
+__all__ = ["Act", "Next", "deadline", "needs", "next_rung", "pace", "plan", "remote_of", "route_of", "signed"]
 
 FRESH = timedelta(seconds=60)  # an activation goes out only after a look at the portal no older than this
 SLOWLY = timedelta(hours=1)  # a parked order that may still come right by itself is looked at this often
 MESSAGE_LIMIT = 255  # the portal's own limit isn't documented (xsp.md, section 12)
+QUICK = timedelta(hours=1)  # most that is delivered without a person is (kode.md, section 13)
+RAREST = timedelta(hours=1)
+SET_ASIDE = frozenset({Park.BUG, Park.REOPENED})  # of a watched order: else it is asked about, parked or not
 FOLLOWED_PARKS = frozenset({Park.DEADLINE, Park.VANISHED})
 
 
@@ -38,6 +42,8 @@ class Act(StrEnum):
     SEND = "send"  # begin the intent
     FIND = "find"  # ask whether an intent had its effect
     FOLLOW = "follow"  # ask the fulfilment how far it is
+    WATCH = "watch"  # ask the portal how far it is
+    FETCH = "fetch"  # fetch files, or remove them
     WAIT = "wait"  # until a time
     PERSON = "person"
     NOTHING = "nothing"
@@ -56,7 +62,7 @@ class Next:
 def remote_of(step: Next, order: Order) -> str | None:
     """The remote that a step calls; None where it calls none."""
     match step.act:
-        case Act.LOOK:
+        case Act.LOOK | Act.WATCH | Act.FETCH:
             return order.portal
         case Act.FOLLOW:
             return order.fulfilment
@@ -82,6 +88,8 @@ def needs(step: Next, order: Order) -> tuple[str, ...]:
 
 def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:
     """The next step of `order`, whose open intent is `intent`."""
+    if order.portal in rules.watched:
+        return _to_read(order) or _to_watch(order, rules.watched[order.portal], now)
     if intent is not None and intent.state in OPEN_INTENT:
         return _go_on(order, intent, now, rules)
     for rule in (_to_read, _to_withdraw, _to_tell, _to_say):
@@ -91,13 +99,13 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
     if order.parked is not None:
         return _set_aside(order, now, rules)
     if order.final:
-        return Next(Act.NOTHING, f"the order is {order.state}")
+        return _to_register(order, now, rules) or Next(Act.NOTHING, f"the order is {order.state}")
     return _to_deliver(order, now, rules)
 
 
 def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
     if intent.state is IntentState.PLANNED:
-        stale = intent.kind is Kind.SUBMIT and not _fresh(order, now)
+        stale = intent.kind in {Kind.SUBMIT, Kind.REGISTER} and not _fresh(order, now)
         if order.look_due or stale:  # what was decided before an outage may not hold after it
             return Next(Act.LOOK, "the portal is read again before the call is made", order.wake_at, intent)
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
@@ -126,6 +134,29 @@ def _to_read(order: Order) -> Next | None:
     if order.park is Park.UNREADABLE and not order.nameless:
         return Next(Act.LOOK, "it could not be read; it is tried again", order.wake_at)
     return None
+
+
+def _to_watch(order: Order, watch: Watch, now: datetime) -> Next:
+    """An order of a portal that is only asked: its files first, then how far it is, ever rarer."""
+    if order.work is not Work.UNBEGUN:
+        return Next(Act.NOTHING, f"a person has ended it here, and {order.portal} isn't asked any more")
+    if order.park in SET_ASIDE:
+        return Next(Act.PERSON, f"parked: {order.parked}")
+    if order.files_due:
+        return Next(Act.FETCH, "files are to be fetched or removed", order.wake_at)
+    if order.final and order.ended_at is not None and now >= order.ended_at + watch.follow_for:
+        return Next(Act.NOTHING, f"the order is {order.state}, and no more files are waited for")
+    why = f"{order.portal} is asked how far it is" if not order.final else f"it is {order.state}; files may still come"
+    return Next(Act.WATCH, why, now + pace(watch, now - (order.ended_at or order.created_at or now)))
+
+
+def pace(watch: Watch, age: timedelta) -> timedelta:
+    """How long to wait until an order of that age is asked about again: what takes a minute is seen in a minute, and
+    what takes days costs a call an hour.
+    """
+    if age <= QUICK:
+        return watch.poll_every
+    return max(watch.poll_every, min(age / 60, RAREST))
 
 
 def _to_withdraw(order: Order) -> Next | None:
@@ -171,6 +202,10 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
     route = route_of(order, rules)
     if route is None or order.work is not Work.UNBEGUN:  # `decide` has parked these
         return Next(Act.PERSON, "nothing can be done without a person")
+    return _to_register(order, now, rules) or _to_hand_over(order, route, now)
+
+
+def _to_hand_over(order: Order, route: Route, now: datetime) -> Next:
     if not _fresh(order, now):
         return Next(Act.LOOK, "the portal is read again before the order is handed over")
     act = Act.FIND if order.doubt else Act.SEND
@@ -179,6 +214,24 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
 
 def _fresh(order: Order, now: datetime) -> bool:
     return order.seen_at is not None and abs(now - order.seen_at) <= FRESH  # later than now, by a clock that was wrong
+
+
+def _to_register(order: Order, now: datetime, rules: Rules) -> Next | None:
+    """Registered once in its life: before it is handed over, or when it was delivered past us.
+
+    What a former life may have registered is asked about first; where that can't be, a person is.
+    """
+    route = route_of(order, rules)
+    if route is None or not route.register or order.registered_in is not None:
+        return None
+    if order.final and not order.register_due:
+        return None
+    if not _fresh(order, now):
+        return Next(Act.LOOK, "the portal is read again before the order is registered")
+    key = f"{order.reference}.r{order.registers + 1}"
+    intent = Intent(key, Kind.REGISTER, route.register, {"order": order.name}, _first_state(order.register_doubt))
+    act = Act.FIND if order.register_doubt else Act.SEND
+    return Next(act, f"it is to be registered in {route.register}", None, intent)
 
 
 def _submission(order: Order, route: Route) -> Intent:

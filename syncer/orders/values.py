@@ -54,6 +54,8 @@ class Park(StrEnum):
     PORTAL = "portal"
     CANCEL = "cancel"
     REOPENED = "reopened"
+    FILES = "files"
+    REGISTER = "register"
     BUG = "bug"
 
 
@@ -62,6 +64,7 @@ class Kind(StrEnum):
 
     STATUS = "status"
     MESSAGE = "message"
+    REGISTER = "register"
     SUBMIT = "submit"
     CANCEL = "cancel"
 
@@ -100,6 +103,38 @@ class Intent:
     at: datetime | None = None
 
 
+class FileState(StrEnum):
+    """A file's life. The first two are still to be seen to."""
+
+    WANTED = "wanted"  # listed, and to be fetched
+    LEAVING = "leaving"  # no longer ours to keep: to be removed
+    KEPT = "kept"
+    GONE = "gone"
+    REFUSED = "refused"  # it can't be kept, for a reason that trying again doesn't change
+
+
+DUE_FILE = frozenset({FileState.WANTED, FileState.LEAVING})
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an order: what the portal says of it, and what became of it here.
+
+    `asset` is the portal's id, by which it is fetched once. `called` is its name as it came from outside, `name` the
+    safe one that is its own on our disk from the first listing on. `size` is in bytes. `why` says what became of it.
+    """
+
+    asset: str
+    name: str
+    called: str = ""
+    category: str = ""
+    state: FileState = FileState.WANTED
+    size: int | None = None
+    sha256: str | None = None
+    why: str = ""
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order as we know it. All times are aware UTC.
@@ -108,7 +143,10 @@ class Order:
     `look_due` asks for the order to be read at its portal before anything else. `taken_over` marks an order that we
     may have worked on in a former life: its messages are looked up before they are written, and in `doubt` so is
     its activation. `explained`: a failure of ours stood on it then. `message` is still to be written, `said` is the
-    last one decided. `wake_firm` is a time that `--once` doesn't override.
+    last one decided. `wake_firm` is a time that `--once` doesn't override. `files_due`: some of its files are still to
+    be fetched, or removed. `registered_in` is the order system that has it, and `register_ref` its number there; in
+    `register_doubt`, a former life of ours may have registered it. `register_due`: it ended without being registered,
+    and is to be. `registers` counts refusals.
     """
 
     portal: str
@@ -135,6 +173,12 @@ class Order:
     message: str | None = None
     message_type: str = "error"
     said: str | None = None
+    files_due: bool = False
+    registered_in: str | None = None
+    register_ref: str | None = None
+    register_doubt: bool = False
+    register_due: bool = False
+    registers: int = 0
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     wake_at: datetime | None = None
     wake_firm: bool = False
@@ -289,7 +333,9 @@ class Observation:
 class Read(Observation):
     """The portal was asked for the order. `status` is its own word, in lower case.
 
-    `explained`: a failure of ours is written there.
+    `explained`: a failure of ours is written there. `files` are those that are new or have changed, to be written down
+    with it; `files_due`: some of all that it has are still to be seen to. `ours`: what stands there shows that it once
+    went through our hands.
     """
 
     status: str
@@ -297,10 +343,30 @@ class Read(Observation):
     wish_at: datetime | None = None
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     explained: bool = False
+    files: tuple[File, ...] = ()
+    files_due: bool = False
+    ours: bool = False
 
     @property
     def text(self) -> str:
         return f"the portal says {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged(Observation):
+    """The portal was asked, and says what it said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched(Observation):
+    """Files were seen to; `left`: not all of them. `refused` says why some can't be kept."""
+
+    left: bool = False
+    refused: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +428,32 @@ class OurWord(str):
     """A text of our own, and no remote's: it can hold nobody's name."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Observation):
+    """The order system has the order."""
+
+    target: str
+    ref: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"registered in {self.target}" + (f" as {self.ref}" if self.ref else "")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRefused(_Caused):
+    """The order system would not take the order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRegistered(Observation):
+    """An operator has looked: the order system doesn't have the order."""
+
+    @property
+    def text(self) -> str:
+        return "an operator said: not registered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,12 +580,17 @@ class CancelledByHand(Observation):
 
 OBSERVATIONS: tuple[type[Observation], ...] = (
     Read,
+    Unchanged,
+    Fetched,
     Moved,
     Illegible,
     Told,
     TellRefused,
     MessageLeft,
     MessageRefused,
+    Registered,
+    RegisterRefused,
+    NotRegistered,
     Begun,
     Done,
     Failed,
@@ -535,13 +632,17 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The configured rule: orders of `portal` whose fields equal `match` go to `fulfilment`."""
+    """The configured rule: orders of `portal` whose fields equal `match` go to `fulfilment`.
+
+    `register` names the order system where they are registered before that.
+    """
 
     portal: str
     fulfilment: str
     match: Mapping[str, str] = field(default_factory=dict)
     service: str = ""
     access: str = ""
+    register: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,15 +658,28 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What holds for a portal that is asked how far each order is, and never told anything.
+
+    `poll_every` is for an order's first hour; `follow_for` is how long an ended one is still asked about.
+    """
+
+    poll_every: timedelta = timedelta(minutes=1)
+    follow_for: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All that the operator has decided beforehand.
 
     `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
+    `watched` are the portals that are asked and never told.
     """
 
     routes: tuple[Route, ...] = ()
     terms: Mapping[str, Terms] = field(default_factory=dict)
     patience: Mapping[str, timedelta] = field(default_factory=dict)
+    watched: Mapping[str, Watch] = field(default_factory=dict)
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

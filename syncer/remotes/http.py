@@ -129,6 +129,10 @@ class Http:
         else:
             self._passing = [*self._passing[1 - PASSING :], secret.encode()]
 
+    def close(self) -> None:
+        """Closes the connections that are kept; one whose call is under way, once that is over."""
+        self._adapter.close()
+
     def call(
         self,
         operation: str,

@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from syncer.engine import Engine, Summary, is_bug, troubles_told
 from syncer.service.schedule import AT_ONCE, Agenda, Chore, Due
@@ -34,7 +33,7 @@ CALLS = 2  # of the longest, one after the other, that a pass may wait for at it
 OVERDUE = timedelta(seconds=30)  # more than that, before it is said
 BEFORE = 0.8  # of the time after which systemd ends a service that hangs: that it hangs is said until then
 LONGEST_READ = 3600.0  # seconds; a list that takes longer has no end
-AGAIN = 900.0  # seconds until a chore that failed is tried again
+AGAIN = 900.0  # seconds until a chore that failed, or was put off, is tried again
 FAILED = "the last pass has failed: the log says why"
 
 
@@ -168,18 +167,22 @@ class Runner:
 
     def _see_to(self, chores: frozenset[Chore]) -> None:
         """The chores that are due, and those that have failed before; none once the service is to stop."""
-        engine = self.work.engine
-        does: dict[Chore, Callable[[], object]] = {
-            Chore.ERASE: partial(engine.erase, self.work.erase_after),
-            Chore.CARE: engine.care,
-        }
+        does: dict[Chore, Callable[[], bool]] = {Chore.ERASE: self._erased, Chore.CARE: self._cared}
         for chore, do in does.items():
             now = time.monotonic()
             if (chore in chores or self._again.get(chore, math.inf) <= now) and not self._stop.is_set():
                 self._again[chore] = now + AGAIN
                 with troubles_told():
-                    do()
-                    del self._again[chore]
+                    if do():
+                        del self._again[chore]
+
+    def _erased(self) -> bool:
+        """Whether it was done, and not put off."""
+        return self.work.engine.erase(self.work.erase_after) is not None
+
+    def _cared(self) -> bool:
+        self.work.engine.care()
+        return True
 
 
 def _in_words(passes: int, summary: Summary) -> str:

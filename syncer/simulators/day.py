@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncer.simulators.courier import CourierSimulator
+from syncer.simulators.gks4 import Gks4Simulator
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.judging import Case, Judge, Judgement, Seen
 from syncer.simulators.kode import Elsewhere, File, KodeSimulator, Script
@@ -32,6 +33,7 @@ from syncer.simulators.plots import (
     Plot,
     person,
 )
+from syncer.simulators.vitec import VitecSimulator
 from syncer.simulators.wire import Reply, Request, Simulator
 from syncer.simulators.xsp import XspSimulator
 
@@ -39,6 +41,7 @@ API_USER = "1234"
 API_KEY = "demo-key-of-nobody-71c3"
 NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
 SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
+VITEC_PASSWORD, GKS4_SECRET = "demo-gavel-5530", "demo-press-2178"
 MORE_LOOKS = 3
 # What becomes of each order of property data: two files, the end, and a file that comes late. In seconds.
 DATA_SCRIPT = Script.usual(20, 90, [File(40), File(85, on="order"), File(150)])
@@ -92,6 +95,8 @@ class Day:
             "/courier": self.courier,
             "/kode": self.kode,
             "/kode-files": Elsewhere(self.kode),
+            "/vitec": VitecSimulator(passwords={"M40017": VITEC_PASSWORD}),
+            "/gks4": Gks4Simulator(secret=GKS4_SECRET, mount="/gks4"),
         }
         self.host = Host(mounts, port, journal_path)
         self.networks = {NORD: self.nordnet, SYD: self.sydnet}

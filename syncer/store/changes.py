@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Executable, Table, bindparam, case, func, ins
 from syncer.orders import (
     OPEN_INTENT,
     Act,
+    File,
     Intent,
     IntentState,
     Moved,
@@ -28,7 +29,19 @@ from syncer.orders import (
     needs,
 )
 from syncer.store.prepared import run
-from syncer.store.rows import DETAILS, FACTS, HISTORY, INTENTS, ORDERS, RAW, InHand, facts_of, intent_columns
+from syncer.store.rows import (
+    DETAILS,
+    FACTS,
+    FILES,
+    HISTORY,
+    INTENTS,
+    ORDERS,
+    RAW,
+    InHand,
+    facts_of,
+    file_columns,
+    intent_columns,
+)
 
 RAW_LIMIT = 65_536  # characters kept of an answer that could not be read
 MUTABLE = tuple(name for name in FACTS if name not in {"portal", "external_id", "created_at"})
@@ -70,6 +83,7 @@ class Change:
     story: tuple[tuple[str, str], ...] = ()
     raw: str | None = None
     listed_status: str | None = None
+    files: tuple[File, ...] = ()
     next: Next | None = None
 
     @property
@@ -119,6 +133,7 @@ def seeing(
             story=tuple(story),
             raw=raw,
             listed_status=_listed(held.order, seen),
+            files=seen.files if isinstance(seen, Read) else (),
             next=decision.next,
         )
 
@@ -241,6 +256,9 @@ def write(tx: Connection, changes: Sequence[Change]) -> bool:
     told = [change for change in changes if change.after.order.details is not change.held.order.details]
     if told:
         upsert(tx, DETAILS, [{"order_id": one.held.id, "details": one.after.order.details} for one in told])
+    files = [file_columns(file, change.held.id, change.at) for change in changes for file in change.files]
+    if files:
+        upsert(tx, FILES, files)
     kept = [raw_columns(change.held.id, change.at, change.raw) for change in changes if change.raw is not None]
     if kept:
         upsert(tx, RAW, kept)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, insert, select, update
 
 from syncer.store.rows import JOURNAL
 
 STARTED, STOPPED = "service.started", "service.stopped"
 ERASED, COPIED, RESTORED = "store.erased", "store.copied", "store.restored"
+PUT_OFF = "store.erasure_put_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Happening:
 def write(tx: Connection, event: str, text: str, now: datetime, facts: dict[str, Any]) -> None:
     """Adds a line."""
     tx.execute(insert(JOURNAL).values(at=now, event=event, text=text, facts=facts))
+
+
+def correct(tx: Connection, line: Happening, facts: dict[str, Any]) -> None:
+    """Gives a line other facts."""
+    tx.execute(update(JOURNAL).where(JOURNAL.c.id == line.id).values(facts=facts))
 
 
 def last(tx: Connection, *events: str) -> Happening | None:

@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,25 @@ from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
 from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, RAW
+from syncer.store.rows import CURSORS, DETAILS, FILES, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
-PERSONAL = (DETAILS.c.details, RAW.c.text)  # and nowhere else
+PERSONAL = (DETAILS.c.details, RAW.c.text, FILES.c.called)  # and nowhere else
 SMALL = 16_000_000  # bytes of personal data that are rewritten at every erasure; more, once a day
 PATIENCE_MS = 250  # that a writer may be kept from writing by the emptying of the log
+LEAP = timedelta(days=3)  # since the last erasure, which is daily: more, and the clock is doubted
+STEADY = timedelta(days=1)  # of running, after which a clock that was doubted is believed
+UNWATCHED = timedelta(hours=6)  # of a time in which nobody looked at the clock, so much counts as running at most
 NOT_KNOWN = "not known: the store was brought back from a copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why nothing is erased by the clock now: it is so far `ahead` of the last erasure. `new`: it was not, before."""
+
+    ahead: timedelta
+    new: bool
 
 
 class Keeping(Reading):
@@ -40,6 +52,35 @@ class Keeping(Reading):
             journal.write(tx, event, text, now, facts)
 
     # --- erasing ----------------------------------------------------------------------------------------------
+
+    def doubt(self, now: datetime) -> Doubt | None:
+        """Why nothing is to be erased by the clock now, if it is far ahead of all that is recorded; asked each time.
+
+        An erasure is recorded each day. Either the clock was set wrong since the last one, or the machine was off for
+        long: the two look alike, so the clock is believed once it has gone on steadily for a day of running. That is
+        counted in the journal from one asking to the next, and a restart goes on with it.
+        """
+        with self._read() as tx:
+            sure, latest = journal.last(tx, journal.ERASED), journal.last(tx, journal.ERASED, journal.PUT_OFF)
+        if sure is None or latest is None or now - sure.at <= LEAP:
+            return None
+        ran = None if latest == sure else _ran(latest, now)
+        if ran is not None and ran >= STEADY:
+            return None
+        self._put_off(latest, sure, ran, now)
+        return Doubt(now - sure.at, new=ran is None)
+
+    def _put_off(
+        self, latest: journal.Happening, sure: journal.Happening, ran: timedelta | None, now: datetime
+    ) -> None:
+        """Writes down that the clock is watched, or how long it has been by now."""
+        facts = {"seen": now.isoformat(), "ran": 0.0 if ran is None else ran.total_seconds()}
+        with self._write() as tx:
+            if ran is not None:
+                journal.correct(tx, latest, facts)
+                return
+            text = f"the clock is {(now - sure.at).days} days ahead of the last erasure: the next waits for a day"
+            journal.write(tx, journal.PUT_OFF, f"{text} of running in which it goes on steadily", now, facts)
 
     def erase(self, ended_before: datetime, now: datetime) -> int:
         """Erases the personal data of orders that ended before a time; returns of how many.
@@ -61,6 +102,7 @@ class Keeping(Reading):
                 rows = list(found)
                 tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
                 tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
+                tx.execute(update(FILES).where(FILES.c.order_id.in_(rows)).values(called=""))
                 tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
             erased += len(rows)
         self._note_erasure(erased, now)
@@ -69,9 +111,10 @@ class Keeping(Reading):
     def _note_erasure(self, erased: int, now: datetime) -> None:
         with self._read() as tx:
             before = journal.last(tx, journal.ERASED)
+            doubted = journal.last(tx, journal.ERASED, journal.PUT_OFF) != before
         owed = erased > 0 or (before is not None and before.facts["left"])
         recent = before is not None and timedelta() <= now - before.at < DAILY
-        if recent and not owed:
+        if recent and not owed and not doubted:
             return
         left = owed and not (self._scrubbed(small_only=recent) and self.empty_log())
         if recent and not erased and left:
@@ -201,6 +244,14 @@ class Keeping(Reading):
             tx.execute(update(ORDERS).where(*queries.is_called(name)).values(due))
 
 
+def _ran(watched: journal.Happening, now: datetime) -> timedelta | None:
+    """How long the clock has gone on steadily since it is watched; None where it has leapt once more."""
+    went = now - datetime.fromisoformat(watched.facts["seen"])
+    if not timedelta() <= went <= LEAP:
+        return None
+    return timedelta(seconds=watched.facts["ran"]) + min(went, UNWATCHED)
+
+
 def disbelieve(tx: Connection, now: datetime) -> int:
     """Marks what may have gone on since a copy was made: each call that may have been made is looked up before it is.
 
@@ -212,7 +263,14 @@ def disbelieve(tx: Connection, now: datetime) -> int:
     again = or_(ORDERS.c.work == Work.FAILED, and_(ORDERS.c.park == Park.UNCERTAIN, ~_has_open_intent()))
     tx.execute(update(ORDERS).where(here, again).values(park=None, parked=None))
     tx.execute(update(ORDERS).where(here, ORDERS.c.work == Work.FAILED).values(work=Work.UNBEGUN))
-    doubted = {"doubt": True, "taken_over": True, "look_due": True, "wake_at": now, "wake_firm": False}
+    doubted = {
+        "doubt": True,
+        "taken_over": True,
+        "register_doubt": ORDERS.c.registered_in.is_(None),
+        "look_due": True,
+        "wake_at": now,
+        "wake_firm": False,
+    }
     marked = tx.execute(update(ORDERS).where(here).values(**doubted, needs=ORDERS.c.portal, rev=ORDERS.c.rev + 1))
     tx.execute(update(ORDERS).where(ORDERS.c.leased_by.is_not(None)).values(leased_by=None, leased_until=None))
     tx.execute(update(CURSORS).values(reread_on=None))

@@ -44,11 +44,11 @@ def chunks(rows: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 def known(tx: Connection, portal: str, ids: Sequence[str]) -> Known:
     """What was last seen of the listed orders: fingerprint, listed status, and what the portal was made to say."""
     columns = (ORDERS.c.external_id, ORDERS.c.fingerprint, ORDERS.c.listed_status, ORDERS.c.portal_status)
-    rows = tx.execute(select(*columns).where(ORDERS.c.portal == portal, _among(tx, ids))).all()
+    rows = tx.execute(select(*columns).where(ORDERS.c.portal == portal, among(tx, ids))).all()
     return {row[0]: row[1:] for row in rows}
 
 
-def _among(tx: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
+def among(tx: Connection, ids: Sequence[str]) -> ColumnElement[bool]:
     """Orders with one of these ids; as one value, since so many parameters cost more than the search."""
     if tx.dialect.name != "sqlite":
         return ORDERS.c.external_id == any_(cast(list(ids), ARRAY(String)))
@@ -194,7 +194,7 @@ def insert_broken(tx: Connection, portal: str, rows: Sequence[Broken], now: date
     listed = sorted([key, f"unreadable: {row.cause}", {}] for key, row in fresh.items())
     _insert(tx, ("parked",), same, listed)
     _tell(tx, portal, listed, now, "order.unreadable", "listed, but it could not be read")
-    ids = select(ORDERS.c.id, ORDERS.c.external_id).where(ORDERS.c.portal == portal, _among(tx, list(fresh)))
+    ids = select(ORDERS.c.id, ORDERS.c.external_id).where(ORDERS.c.portal == portal, among(tx, list(fresh)))
     upsert(tx, RAW, [raw_columns(order_id, now, fresh[key].raw) for order_id, key in tx.execute(ids).all()])
     return len(fresh)
 

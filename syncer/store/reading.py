@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, case, func, or_, select
 
-from syncer.orders import Cursor, Intent, IntentState, Order, Park
+from syncer.orders import Cursor, File, Intent, IntentState, Order, Park
 from syncer.store import connect as opening
 from syncer.store import journal, queries
 from syncer.store.journal import Happening
 from syncer.store.rows import (
     CURSORS,
     DETAILS,
+    FILES,
     HISTORY,
     INTENTS,
     ORDERS,
@@ -24,6 +25,7 @@ from syncer.store.rows import (
     REMOTES,
     TALLIES,
     InHand,
+    file_of,
     held,
     held_of,
     intent_of,
@@ -148,6 +150,13 @@ class Reading:
             row = tx.execute(queries.named(), queries.name(name)).first()
         found = None if row is None else held_of(row)
         return None if found is None else (found.order, found.intent)
+
+    def files(self, name: str) -> list[File]:
+        """An order's files, in the order in which they were listed."""
+        query = select(FILES).join(ORDERS, ORDERS.c.id == FILES.c.order_id).where(*queries.is_named())
+        with self._glance() as tx:
+            rows = tx.execute(query.order_by(FILES.c.at, FILES.c.asset), queries.name(name)).mappings()
+            return [file_of(row) for row in rows]
 
     def remotes(self) -> dict[str, RemoteHealth]:
         """What is known of each remote that was ever called."""

@@ -7,14 +7,16 @@ from typing import Any
 from sqlalchemy import Row, RowMapping, Select, Table, and_, select
 from sqlmodel import SQLModel
 
-from syncer.orders import Intent, IntentState, Kind, Order, Park, State, Work
+from syncer.orders import File, FileState, Intent, IntentState, Kind, Order, Park, State, Work
 from syncer.store.tables import (
     CursorRow,
     DetailsRow,
+    FileRow,
     HistoryRow,
     IntentRow,
     JournalRow,
     LeaseRow,
+    NoticeRow,
     OrderRow,
     PassRow,
     RawRow,
@@ -40,8 +42,11 @@ PASSES = table(PassRow)
 LEASES = table(LeaseRow)
 JOURNAL = table(JournalRow)
 TALLIES = table(TallyRow)
+FILES = table(FileRow)
+NOTICES = table(NoticeRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
+FILE = tuple(fact.name for fact in fields(File))
 INTENT = ("key", "kind", "target", "payload", "state", "attempts", "outcome", "at")
 
 
@@ -104,6 +109,17 @@ def _intent(facts: dict[str, Any]) -> Intent:
     facts["kind"] = Kind(facts["kind"])
     facts["state"] = IntentState(facts["state"])
     return Intent(**facts)
+
+
+def file_of(row: RowMapping) -> File:
+    """The file of a row of FILES."""
+    facts = {name: row[name] for name in FILE}
+    return File(**facts | {"state": FileState(facts["state"])})
+
+
+def file_columns(file: File, order_id: int, now: datetime) -> dict[str, Any]:
+    """A file's columns."""
+    return {name: getattr(file, name) for name in FILE} | {"order_id": order_id, "at": file.at or now}
 
 
 def intent_columns(intent: Intent, order_id: int, now: datetime) -> dict[str, Any]:

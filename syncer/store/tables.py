@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -98,6 +99,10 @@ def _text() -> Any:
     return Field(default=None, sa_type=Plain)
 
 
+def _no() -> Any:
+    return Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
 def _part(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index over some of the rows: what is looked for often is few, and what has ended is many.
 
@@ -147,6 +152,12 @@ class OrderRow(SQLModel, table=True):
     message: str | None = _text()
     message_type: str = "error"
     said: str | None = _text()
+    files_due: bool = _no()
+    registered_in: str | None = None
+    register_ref: str | None = _text()
+    register_doubt: bool = _no()
+    register_due: bool = _no()
+    registers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     wake_at: datetime | None = _at()
     wake_firm: bool = False
     created_at: datetime | None = _at()
@@ -212,6 +223,36 @@ class HistoryRow(SQLModel, table=True):
     order_id: int = _order()
     at: datetime = Field(sa_type=UtcDateTime)
     event: str
+    text: str = Field(sa_type=Plain)
+
+
+class FileRow(SQLModel, table=True):
+    """A file of an order (`orders.File`): its asset's id decides for good whether it is fetched."""
+
+    __tablename__ = "files"
+
+    order_id: int = Field(sa_column=Column(ID, ForeignKey("orders.id"), primary_key=True))
+    asset: str = Field(primary_key=True, sa_type=Plain)
+    name: str = Field(sa_type=Plain)
+    called: str = Field(sa_type=Plain)
+    category: str = Field(sa_type=Plain)
+    state: str
+    size: int | None = Field(default=None, sa_column=Column(ID, nullable=True))
+    sha256: str | None = None
+    why: str = Field(sa_type=Plain)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class NoticeRow(SQLModel, table=True):
+    """What a portal has to say to all its users (`store.Notice`), each once."""
+
+    __tablename__ = "notices"
+
+    portal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True, sa_type=Plain)
+    at: datetime = Field(sa_type=UtcDateTime)
+    audience: str = Field(sa_type=Plain)
+    sender: str = Field(sa_type=Plain)
     text: str = Field(sa_type=Plain)
 
 

@@ -12,17 +12,30 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
-from syncer.orders import Accounting, Cursor, Intent, IntentState, Mentions, Observation, Page, Rules
+from syncer.orders import Accounting, Cursor, File, Intent, IntentState, Listed, Mentions, Observation, Page, Rules
 from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
-from syncer.store.rows import CURSORS, DETAILS, INTENTS, ORDERS, PASSES, RAW, REMOTES, InHand, held_of
+from syncer.store.rows import (
+    CURSORS,
+    DETAILS,
+    FILES,
+    HISTORY,
+    INTENTS,
+    ORDERS,
+    PASSES,
+    RAW,
+    REMOTES,
+    InHand,
+    file_columns,
+    held_of,
+)
 
 MOST_SHARED = 64  # orders whose changes share a commit
-COPIED = (ORDERS, DETAILS, RAW, INTENTS, CURSORS, REMOTES, PASSES)
+COPIED = (ORDERS, DETAILS, RAW, FILES, INTENTS, CURSORS, REMOTES, PASSES)
 Tap = Callable[[str], None]
 
 
@@ -171,6 +184,28 @@ class Store(Keeping, Counting):
             unreadable=len(page.broken),
             parked=parked,
         )
+
+    def watch(self, portal: str, ids: Collection[str], now: datetime) -> int:
+        """Orders that are to be asked about now, known or not; returns how many were not.
+
+        For a portal without a list: somebody, or a push of the portal's, has named them.
+        """
+        with self._write() as tx:
+            there = listing.known(tx, portal, sorted(ids))
+            fresh = [Listed(key, "", "", "") for key in ids if key not in there]
+            if fresh:
+                listing.insert_new(tx, portal, fresh, now)
+            if there:
+                due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": portal, "rev": ORDERS.c.rev + 1}
+                tx.execute(update(ORDERS).where(ORDERS.c.portal == portal, listing.among(tx, list(there))).values(due))
+        return len(fresh)
+
+    def note_file(self, name: str, file: File, now: datetime) -> None:
+        """Writes down what became of a file of an order, in its history too."""
+        with self._write() as tx:
+            order = tx.execute(select(ORDERS.c.id).where(*queries.is_named()), queries.name(name)).scalar_one()
+            changes.upsert(tx, FILES, [file_columns(file, order, now)])
+            tx.execute(insert(HISTORY).values(order_id=order, at=now, event=f"file.{file.state}", text=_told(file)))
 
     # --- the ring ---------------------------------------------------------------------------------------------
 
@@ -402,6 +437,12 @@ class Store(Keeping, Counting):
         """Writes down the last pass."""
         with self._write() as tx:
             listing.put(tx, PASSES, {"id": 1, "summary": summary})
+
+
+def _told(file: File) -> str:
+    """A file's asset, size and reason; not its name, which came from outside and may be about people."""
+    size = "" if file.size is None else f", {file.size} bytes"
+    return f"{file.asset}{size}" + (f": {file.why}" if file.why else "")
 
 
 def _cursor(tx: Connection, source: str) -> Cursor:

@@ -45,12 +45,15 @@ ACTS = {
     Act.SEND: "A call is made",
     Act.FIND: "What became of a call is looked up",
     Act.FOLLOW: "The fulfilment is asked how far it is",
+    Act.WATCH: "The portal is asked how far it is",
+    Act.FETCH: "Files are fetched or removed",
     Act.WAIT: "It waits",
     Act.PERSON: "A person is asked for",
 }
 KINDS = {
     Kind.STATUS: "tell a status",
     Kind.MESSAGE: "write a message",
+    Kind.REGISTER: "register it",
     Kind.SUBMIT: "hand the order over",
     Kind.CANCEL: "withdraw it",
 }

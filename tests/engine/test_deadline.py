@@ -130,6 +130,40 @@ def test_what_becomes_due_while_another_source_hangs_is_polled_meanwhile_and_nev
     assert (summary.polled["stads"].listed, summary.polled["stads"].new, summary.ingested) == (4, 1, 1)
 
 
+def test_a_source_that_becomes_due_during_much_work_is_polled_before_all_of_it_is_done(
+    benches: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "PROMPT", 0.2)
+    bench = benches(orders=40)
+    bench.engine.room = replace(bench.engine.room, parallel={"nordnet": 1})
+    placed: list[int] = []
+
+    def slow(what: str, _name: str) -> None:
+        if what == "submit":
+            time.sleep(0.03)
+
+    def polled(what: str, _name: str) -> None:
+        if what == "poll":
+            placed.append(len(bench.network.placed))
+
+    bench.network.trouble, bench.portal.trouble = slow, polled
+    due = iter([["stads"]])
+    bench.engine.run_bounded(["stads"], timedelta(minutes=1), lambda: next(due, []))
+    first, second = placed
+    assert first < second < 40  # in the midst of it
+    assert len(bench.network.placed) == 40  # and the rest in the same pass
+    assert {bench.order(str(770101 + number)).state for number in range(40)} == {State.DELIVERED}
+
+
+def test_a_list_that_takes_long_to_be_read_leaves_as_much_time_for_work(
+    benches: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "PROMPT", 0.2)
+    bench = benches(orders=6)
+    bench.engine.run_bounded(["stads"], timedelta(seconds=2), lambda: ["stads"])  # due all the time
+    assert len(bench.network.placed) == 6
+
+
 def test_that_all_else_is_done_is_told_while_a_list_is_read_and_by_name(bench: Bench) -> None:
     gate, told = Gate(), list[frozenset[str]]()
     other = Portal("malmö", bench.calls)

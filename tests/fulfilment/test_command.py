@@ -1,5 +1,6 @@
 """A command as fulfilment: what it is told, what its end means, and that nothing of it is left behind."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from syncer.errors import Unavailable, Uncertain
 from syncer.fulfilment import CommandFulfilment
 from syncer.orders import CannotTell, Done, Found, Held, Intent, Kind, Order, Refused, WithdrawRefused
+from syncer.remotes.http import CallFact
 
 ORDER = Order(
     "tg",
@@ -102,6 +104,45 @@ def test_a_program_that_is_missing_or_cannot_be_run_has_done_nothing(tmp_path: P
         with pytest.raises(Unavailable):
             fulfilment(command).check()
     assert sys.executable in fulfilment(sys.executable).check()
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ("", "done"),
+        ("import sys; sys.exit(65)", "refused"),
+        ("import sys; sys.exit(75)", "later"),
+        ("import sys; sys.exit(3)", "uncertain"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "uncertain"),
+    ],
+)
+def test_each_run_is_told_with_its_outcome_and_nothing_of_the_order(script: str, outcome: str) -> None:
+    told = list[CallFact]()
+    with contextlib.suppress(Unavailable, Uncertain):
+        python(script, observe=told.append).perform(SUBMIT, ORDER)
+    (fact,) = told
+    assert (fact.remote, fact.operation, fact.outcome, fact.safe) == ("script", "command", outcome, False)
+    assert fact.seconds > 0
+    assert fact.url == sys.executable
+
+
+def test_a_run_that_could_not_begin_is_told_and_what_is_no_run_is_not() -> None:
+    told = list[CallFact]()
+    command = fulfilment("/nowhere/at/all", observe=told.append)
+    with pytest.raises(Unavailable):
+        command.perform(SUBMIT, ORDER)
+    assert [fact.outcome for fact in told] == ["Unavailable"]
+    command.perform(CANCEL, ORDER)
+    command.perform(SUBMIT, ORDER.but(wish_at=datetime.now(UTC) + timedelta(days=1)))
+    command.find(SUBMIT, ORDER)
+    assert len(told) == 1
+
+
+def test_one_that_is_killed_at_the_time_out_is_told_as_uncertain() -> None:
+    told = list[CallFact]()
+    with pytest.raises(Uncertain):
+        python("import time; time.sleep(600)", timeout=0.2, observe=told.append).perform(SUBMIT, ORDER)
+    assert [fact.outcome for fact in told] == ["uncertain"]
 
 
 # ---------------------------------------------------------------------------------------------- what it gets

@@ -88,6 +88,12 @@ FACTS: Mapping[str, Sequence[Any]] = {
     "message": [None, *WORDS],
     "message_type": ["error", "alert"],
     "said": [None, *WORDS],
+    "files_due": BOTH,
+    "registered_in": [None, "gks4"],
+    "register_ref": [None, "9001"],
+    "register_doubt": BOTH,
+    "register_due": BOTH,
+    "registers": COUNTS,
     "wake_at": MAYBE,
     "wake_firm": BOTH,
     "created_at": MAYBE,
@@ -108,6 +114,12 @@ PARTS: Mapping[str, Sequence[Any]] = {
     "ref": [None, "17", "18"],
     "note": WORDS,
     "until": MOMENTS,
+    "files": [()],
+    "files_due": BOTH,
+    "ours": BOTH,
+    "target": ["gks4"],
+    "left": BOTH,
+    "refused": WORDS,
 }
 
 
@@ -160,7 +172,7 @@ def an_observation(take: Draw[Any], kind: type[Observation]) -> Observation:
 def some_rules(take: Draw[Any]) -> Rules:
     if take(BOTH):
         return RULES
-    routes = () if take(BOTH) else (Route("tj", take(TARGETS)),)
+    routes = () if take(BOTH) else (Route("tj", take(TARGETS), register=take(["", "gks4"])),)
     return Rules(
         routes, {name: Terms(deadline=take(SPANS), followed=take(BOTH)) for name in TARGETS[: take([0, 2, 3])]}
     )
@@ -171,7 +183,7 @@ def an_intent(take: Draw[Any], order: Order, now: datetime, rules: Rules) -> Int
     state = take([None, IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN])
     planned = plan(order, None, now, rules).intent
     if planned is None or take([0, 0, 1]):
-        kind = take([Kind.SUBMIT, Kind.STATUS, Kind.MESSAGE, Kind.CANCEL])
+        kind = take([Kind.SUBMIT, Kind.STATUS, Kind.MESSAGE, Kind.CANCEL, Kind.REGISTER])
         planned = Intent("tj.770101.x1", kind, "tj", {"status": "received", "from": "new"})
     if state is None:
         return None
@@ -187,5 +199,5 @@ def a_situation(take: Draw[Any]) -> Situation:
     return Situation(order, seen, now, rules, an_intent(take, order, now, rules))
 
 
-BYTES = st.binary(min_size=80, max_size=80)
+BYTES = st.binary(min_size=96, max_size=96)
 situations = BYTES.map(lambda data: a_situation(chooser(data)))

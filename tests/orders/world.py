@@ -29,6 +29,7 @@ from syncer.orders import (
     Observation,
     Order,
     Read,
+    Registered,
     Route,
     Rules,
     State,
@@ -110,6 +111,11 @@ def check_intent(order: Order, intent: Intent) -> None:
         assert not order.final, "an ended order is handed over"
         assert order.park is None, "a parked order is handed over"
         assert not order.look_due, "an order is handed over before its change is read"
+    elif intent.kind is Kind.REGISTER:
+        assert order.registered_in is None, "an order is registered twice"
+        assert order.state is not State.CANCELLED, "a cancelled order is registered"
+        assert order.park is None, "a parked order is registered"
+        assert not order.look_due, "an order is registered before its change is read"
 
 
 @dataclass
@@ -117,7 +123,7 @@ class World:
     """An order, its portal (`status`), and a fulfilment that answers `answers` in turn, then `Begun`.
 
     Followed, the fulfilment says `progress`. What was written is kept: `statuses`, `messages`, and the intents
-    `submitted` and `withdrawn`.
+    `registered`, `submitted` and `withdrawn`. An order system answers with `registers` in turn, then that it has it.
     """
 
     order: Order = field(default_factory=order_of)
@@ -138,6 +144,8 @@ class World:
     intent: Intent | None = None
     statuses: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    registers: deque[Answer] = field(default_factory=deque)
+    registered: list[Intent] = field(default_factory=list)
     submitted: list[Intent] = field(default_factory=list)
     withdrawn: list[Intent] = field(default_factory=list)
     found_for: list[Intent] = field(default_factory=list)
@@ -215,6 +223,9 @@ class World:
                 return self._tell(intent)
             case Kind.MESSAGE:
                 return self._message(intent)
+            case Kind.REGISTER:
+                self.registered.append(intent)
+                return self.registers.popleft() if self.registers else Registered(intent.target, "9001")
             case Kind.SUBMIT:
                 self.submitted.append(intent)
                 return self.answers.popleft() if self.answers else Begun("17")

@@ -1,6 +1,7 @@
 """The long proof, one command: `python -m tests.prove`, or `make prove`.
 
-Runs cuts and faults, the state machine and the kills one after the other, prints what was tried and what went wrong,
+Runs cuts and faults, the state machine, the kills and the long watch one after the other (the watch by itself: it
+measures whether polls are on time), prints what was tried and what went wrong,
 and exits 1 where anything did. What is right or wrong is said in those files, not here.
 """
 
@@ -55,6 +56,13 @@ def kill(kills: int, seed: int, processes: int) -> Proven:
     return f"{kills} kills", int(done.returncode != 0)
 
 
+def soak(minutes: float, seed: int) -> Proven:
+    """The real service under load for so long. The figures are printed by it."""
+    command = [sys.executable, "-m", "tests.prove.soak", "--minutes", str(minutes), "--seed", str(seed)]
+    done = subprocess.run(command, check=False)
+    return f"{minutes:g} minutes", int(done.returncode != 0)
+
+
 def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(found.items()))
 
@@ -62,10 +70,11 @@ def _counts(found: Mapping[str, int]) -> str:
 def main() -> int:
     """Exit 1 where anything was lost, doubled, stuck or otherwise wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.prove", description=__doc__)
-    parser.add_argument("what", nargs="*", help="any of cuts, faults, machine, kills; all without one")
+    parser.add_argument("what", nargs="*", help="any of cuts, faults, machine, kills, soak; all without one")
     parser.add_argument("--runs", type=int, default=RUNS, help="cuts and faults together")
     parser.add_argument("--examples", type=int, default=2000, help="of the state machine")
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
@@ -74,6 +83,7 @@ def main() -> int:
         "faults": lambda: fault_everywhere(int(chosen.runs * (1 - SHARE)), chosen.seed, chosen.processes),
         "machine": lambda: search(chosen.examples, chosen.seed, chosen.processes),
         "kills": lambda: kill(chosen.kills, chosen.seed, chosen.processes),
+        "soak": lambda: soak(chosen.minutes, chosen.seed),
     }
     unknown = set(chosen.what) - set(parts)
     if unknown:

@@ -21,6 +21,7 @@ class FakeEngine:
         self.passes: list[list[str]] = []
         self.erased: list[timedelta] = []
         self.cared = 0
+        self.puts_off = False
         self.meetings = 0
         self.stopped = self.closed = False
         self.more: Callable[[], Iterable[str]] = tuple
@@ -48,8 +49,9 @@ class FakeEngine:
     def calls_to(self, name: str) -> int:
         return self.answered[name]
 
-    def erase(self, after: timedelta) -> None:
+    def erase(self, after: timedelta) -> int | None:
         self.erased.append(after)
+        return None if self.puts_off else 0
 
     def care(self) -> None:
         self.cared += 1

@@ -252,16 +252,27 @@ def test_a_chore_that_failed_is_tried_again_before_its_next_day(flags: Flags, mo
     monkeypatch.setattr(runner, "AGAIN", 0.1)
     tried: list[int] = []
 
-    def erase(_after: timedelta) -> None:
+    def erase(_after: timedelta) -> int:
         tried.append(len(engine.passes))
         if len(tried) < 3:
             raise StoreError("the disk is full")
+        return 0
 
     engine = FakeEngine(lambda number: flags.stop.set() if number == 40 or len(tried) == 3 else None)
     engine.erase = erase  # type: ignore[method-assign, assignment]
     served(engine, flags)
     assert len(tried) == 3
     assert tried[0] < tried[1] < tried[2] < 40
+
+
+def test_an_erasure_that_is_put_off_is_asked_for_again_before_its_next_day(
+    flags: Flags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "AGAIN", 0.1)
+    engine = FakeEngine(lambda number: flags.stop.set() if number == 40 or len(engine.erased) == 3 else None)
+    engine.puts_off = True
+    served(engine, flags)
+    assert len(engine.erased) == 3
 
 
 def test_no_chore_begins_after_a_stop(flags: Flags) -> None:
