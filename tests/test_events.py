@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from syncer.orders import OBSERVATIONS, Accounting, Observation, Woke
+from syncer.orders import OBSERVATIONS, Accounting, Observation, Unchanged, Woke
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "events.md"
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 ROW = re.compile(r"^\| `([a-z]+\.[a-z_]+)` \|(.*)\|$", re.MULTILINE)
-EVENT = re.compile(r"(order|intent|portal|remote|service|pass|store)\.[a-z_]+")
-SILENT = {Woke}  # a time that has come is no news
+EVENT = re.compile(r"(order|file|intent|portal|remote|service|pass|store)\.[a-z_]+")
+SILENT = {Woke, Unchanged}  # that a time has come, or that all is as it was, is no news
 
 
 def documented() -> dict[str, str]:

@@ -37,6 +37,7 @@ from syncer.orders import (
     RegisterRefused,
     Rules,
     TellRefused,
+    Unchanged,
     Unclear,
     WithdrawRefused,
     Woke,
@@ -530,7 +531,7 @@ def left_alone(room: Room, tally: Tally, spoilt: Spoilt) -> None:
 def _tell(seen: Observation, applied: Applied) -> None:
     """Says in the log what happened, and loudly that a person is needed."""
     order = applied.order
-    if not isinstance(seen, Woke):
+    if not isinstance(seen, Woke | Unchanged):
         log().info(seen.event, state=order.state, text=seen.text)
     if order.park is not None and applied.before.park is not order.park:
         log().warning("order.parked", state=order.state, reason=order.parked)

@@ -25,6 +25,8 @@ from syncer.orders import (
     Read,
     Rules,
     Told,
+    Unchanged,
+    Woke,
     decide,
     needs,
 )
@@ -106,10 +108,19 @@ def seeing(
     settled: Settled | None,
     may_begin: Callable[[Intent], bool],
     raw: str | None,
+    read_at: int | None = None,
 ) -> Thought:
-    """What an observation leads to; `settled` is the intent whose outcome it is."""
+    """What an observation leads to; `settled` is the intent whose outcome it is.
+
+    `read_at` is the revision of the order that was read for. Where it is to be read by now because of something that
+    came since, the reading may be older than that, and is worth nothing.
+    """
 
     def think(held: InHand) -> Change:
+        late = read_at is not None and held.rev != read_at and held.order.look_due
+        return decided(held, Woke() if late and isinstance(seen, Read | Unchanged) else seen)
+
+    def decided(held: InHand, seen: Observation) -> Change:
         intent = held.intent if settled is None else _after(held.intent, settled)
         moved = [] if settled is None else [(settled.key, settled.state, settled.outcome, False)]
         decision = decide(held.order, seen, now, rules, intent)

@@ -12,7 +12,19 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 
-from syncer.orders import Accounting, Cursor, File, Intent, IntentState, Listed, Mentions, Observation, Page, Rules
+from syncer.orders import (
+    Accounting,
+    Cursor,
+    File,
+    FileState,
+    Intent,
+    IntentState,
+    Listed,
+    Mentions,
+    Observation,
+    Page,
+    Rules,
+)
 from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
@@ -37,6 +49,7 @@ from syncer.store.rows import (
 MOST_SHARED = 64  # orders whose changes share a commit
 COPIED = (ORDERS, DETAILS, RAW, FILES, INTENTS, CURSORS, REMOTES, PASSES)
 Tap = Callable[[str], None]
+_OF_FILES = {FileState.KEPT: "file.kept", FileState.GONE: "file.gone", FileState.REFUSED: "file.refused"}
 
 
 @dataclass(slots=True, eq=False)
@@ -201,11 +214,11 @@ class Store(Keeping, Counting):
         return len(fresh)
 
     def note_file(self, name: str, file: File, now: datetime) -> None:
-        """Writes down what became of a file of an order, in its history too."""
+        """Writes down what became of a file of an order (kept, gone or refused), in its history too."""
         with self._write() as tx:
             order = tx.execute(select(ORDERS.c.id).where(*queries.is_named()), queries.name(name)).scalar_one()
             changes.upsert(tx, FILES, [file_columns(file, order, now)])
-            tx.execute(insert(HISTORY).values(order_id=order, at=now, event=f"file.{file.state}", text=_told(file)))
+            tx.execute(insert(HISTORY).values(order_id=order, at=now, event=_OF_FILES[file.state], text=_told(file)))
 
     # --- the ring ---------------------------------------------------------------------------------------------
 
@@ -318,7 +331,8 @@ class Store(Keeping, Counting):
         decided upon anew, so that an operator's word can't be lost in between. `may_begin` tells whether an intent may
         be sent at once.
         """
-        change = self._put(name, changes.seeing(seen, now, rules, settled, may_begin, raw), held)
+        read_at = None if held is None else held.rev
+        change = self._put(name, changes.seeing(seen, now, rules, settled, may_begin, raw, read_at), held)
         assert change is not None
         return change.applied
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import StatementError
 
 from syncer.orders import (
     Absent,
+    Act,
     Begun,
     Broken,
     Cursor,
@@ -33,6 +34,7 @@ from syncer.orders import (
 from syncer.store import Settled, Store, StoreError, changes, listing
 from syncer.store.tables import UtcDateTime
 from tests.store.filled import (
+    DETAILS,
     LATER,
     NOW,
     RULES,
@@ -456,6 +458,17 @@ def test_events_make_the_orders_that_they_speak_of_due_and_their_cursor_is_kept(
     assert store.cursor("nordnet events").position == "9002"
     store.rouse("sydnet", Mentions(frozenset({"o-1"}), Cursor("1")), "sydnet events", NOW)
     assert due(store, NOW) == ["stads:2"]  # another network's number is another order
+
+
+def test_a_reading_that_is_older_than_what_asks_for_it_does_not_count(store: Store) -> None:
+    """A change that is listed while the order is being read would be missed for good: its row is no news after that."""
+    ingest(store, "1")
+    held = store.hold("stads:1")
+    store.ingest("stads", page(listed("1", "cancelled", "f2")), NOW)
+    applied = store.apply("stads:1", Read("new", "3105", details=DETAILS), NOW, RULES, held=held)
+    assert applied.order.look_due
+    assert (applied.order.state, applied.next.act) == (State.NEW, Act.LOOK)
+    assert read(store, "1", "cancelled").order.state is State.CANCELLED
 
 
 def test_a_final_order_is_not_roused(store: Store) -> None:

@@ -18,7 +18,7 @@ MORE = """[Service]
 LoadCredential=tg_key:/srv/tg_key
 """
 QUICK = """[Service]
-WatchdogSec=4s
+WatchdogSec=8s
 RestartSec=100ms
 """
 
