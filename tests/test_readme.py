@@ -33,6 +33,7 @@ REASONS = {
     Park.REOPENED: "… says active again after it said delivered",
     Park.BUG: "a bug in syncer, …",
 }
+NOT_YET = {Park.FILES, Park.REGISTER}  # nothing that can be configured leads there yet
 
 
 def blocks(kind: str) -> list[str]:
@@ -112,7 +113,8 @@ def test_each_link_leads_somewhere() -> None:
 
 
 def test_each_reason_to_park_an_order_is_explained() -> None:
-    assert set(REASONS) == set(Park)
+    assert set(REASONS) | NOT_YET == set(Park)
+    assert not NOT_YET & set(REASONS)
     assert [park for park, words in REASONS.items() if words not in README] == []
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from syncer.orders import File, FileState, Read, Rules, Watch
 from syncer.store import Store
-from tests.store.filled import DETAILS, LATER, NOW, due, everything
+from tests.store.filled import DETAILS, NOW, due, everything
 
 RULES = Rules(watched={"kode": Watch()})
 PLAN, MAP = File("a1", "Plan.pdf", "Plan: Storgata 9.pdf"), File("a2", "Kart.pdf", "Kart.pdf", category="PLAN")

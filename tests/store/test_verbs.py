@@ -26,6 +26,7 @@ from syncer.orders import (
     IntentState,
     Mentions,
     Park,
+    Read,
     Retried,
     State,
     Told,
