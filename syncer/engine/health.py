@@ -126,9 +126,9 @@ class Health:
             if state is not None and (state.denied or (state.asked_until is not None and state.asked_until > now)):
                 return
             self._states[name] = _State(up=True, since=now)
+            if state is not None:  # said within the lock: two threads would say it in another order than it was
+                log().info("remote.up", remote=name, seconds=round((now - state.since).total_seconds(), 1))
         self._store.note_remote(name, up=True, since=now)  # without our lock: the store's holders ask `open`
-        if state is not None:
-            log().info("remote.up", remote=name, seconds=round((now - state.since).total_seconds(), 1))
 
     def ill(self, name: str, error: RemoteError, cause: str, now: datetime) -> None:
         """A call was not answered, or refused for good. Calls that were under way when it began count once."""
@@ -148,12 +148,12 @@ class Health:
             state.probing = False
             worth_noting = began or asked is not None or state.denied != denied_before
             since, until = state.since, state.asked_until
+            if state.denied and not denied_before:
+                log().error("remote.denied", remote=name, cause=cause)
+            elif began:
+                log().warning("remote.down", remote=name, cause=cause)
         if worth_noting:
             self._store.note_remote(name, up=False, since=since, cause=cause, not_before=until)
-        if state.denied and not denied_before:
-            log().error("remote.denied", remote=name, cause=cause)
-        elif began:
-            log().warning("remote.down", remote=name, cause=cause)
 
     def _longest(self, name: str) -> timedelta:
         return self._every.get(name, timedelta.max - SOON) + SOON

@@ -222,7 +222,8 @@ class Polls:
             f"{len(late)} due, {self.missed} missed, {self.excused} in an outage; read and stored "
             f"{statistics.median(late):.2f} s later, {NEARLY:.0%} within {nearly_all:.2f} s, all within {most:.2f} s"
         )
-        found = [Finding("polls", words, self.missed == 0 and soon >= NEARLY)]
+        judged = len(self.late) + self.missed >= self.excused  # what was excused tells nothing
+        found = [Finding("polls", words, judged and self.missed == 0 and soon >= NEARLY)]
         if len(self.late) >= 30:
             found.append(_judged("lateness", self.late, Limit(0.25, POLLED_EVERY.total_seconds(), suffix=" s")))
         return found
@@ -236,7 +237,7 @@ def polls(events: Iterable[Mapping[str, Any]], portal: str, every: timedelta, be
             at = datetime.fromisoformat(event["timestamp"]).timestamp()
             if event["event"] == "portal.polled":
                 done.append(at)
-            elif event["event"] == "remote.down":
+            elif event["event"] == "remote.down" and (not down or down[-1][1] < at):  # one that is said twice is one
                 down.append((at, float("inf")))
             elif event["event"] == "remote.up" and down:
                 down[-1] = (down[-1][0], at)

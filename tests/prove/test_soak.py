@@ -214,6 +214,23 @@ def test_no_poll_at_all_is_not_on_time_and_an_outage_excuses_only_itself() -> No
     assert found.missed == 1
 
 
+def test_an_outage_that_is_said_twice_excuses_no_more_than_itself() -> None:
+    """Two threads, or two lives, may each say that it begins; then it still ends once."""
+    times = dues(10)
+    down, up = times[3] + timedelta(seconds=0.1), times[5] + timedelta(seconds=0.1)
+    polled = [event("portal.polled", due + timedelta(seconds=0.1)) for due in times[:3] + times[5:]]
+    twice = [event("remote.down", down), event("remote.down", down + timedelta(seconds=1)), event("remote.up", up)]
+    found = seen([*polled, *twice], 10)
+    assert (len(found.late), found.missed, found.excused) == (7, 0, 3)
+
+
+def test_polls_that_were_mostly_excused_are_not_judged_to_be_on_time() -> None:
+    times = dues(10)
+    events = [event("portal.polled", due + timedelta(seconds=0.1)) for due in times]
+    endless = seen([*events, event("remote.down", times[2] + timedelta(seconds=0.1))], 10)
+    assert (endless.missed, endless.findings()[0].ok) == (0, False)
+
+
 # --- the sample -----------------------------------------------------------------------------------------------
 
 
