@@ -231,7 +231,8 @@ class Polls:
 
 def polls(events: Iterable[Mapping[str, Any]], portal: str, every: timedelta, begin: float, end: float) -> Polls:
     """The polls of a portal between two moments, by the service's own log and what its schedule should be."""
-    done, down = [], []
+    done: list[float] = []
+    down: list[tuple[float, float]] = []
     for event in events:
         if event.get("remote") == portal:
             at = datetime.fromisoformat(event["timestamp"]).timestamp()
