@@ -35,7 +35,9 @@ def utc() -> datetime:
 
 
 class Counter:
-    """Counts calls over all threads, runs of a command too, logs each at debug, and passes it on to `called`."""
+    """Counts calls over all threads, logs each at debug, and passes it on to `called`; runs of a command too, but for
+    `calls`, which are requests alone.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +47,7 @@ class Counter:
 
     def __call__(self, fact: CallFact) -> None:
         with self._lock:
-            self.calls += 1
+            self.calls += fact.method != ""
             self.calls_to[fact.remote] += 1
         log().debug(
             "remote.call",

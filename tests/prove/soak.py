@@ -374,13 +374,18 @@ class Load:
 
     def _command(self) -> None:
         choices = [("status", "--json"), ("orders", "--json", "--limit", "50"), ("log", "--json", "--since", "1h")]
-        if self._followed:
-            choices.append(("show", f"tg:{self._draw.choice(list(self._followed))}", "--json"))
+        if known := self._known():
+            choices.append(("show", f"tg:{self._draw.choice(known)}", "--json"))
         words = self._draw.choice(choices)
         said = self.world.say(*SYNCER.service[:-1], *words)
         if not said:
             self.refused.append(" ".join(words))
         self.commands += 1
+
+    def _known(self) -> list[str]:
+        """The newest orders that the program has: of one that isn't listed yet it rightly says that there is none."""
+        with closing(sqlite3.connect(f"file:{self.world.folder / 'state' / 'syncer.db'}?mode=ro", uri=True)) as reader:
+            return [key for (key,) in reader.execute("SELECT external_id FROM orders ORDER BY id DESC LIMIT 50")]
 
     def _fault(self) -> None:
         if not self._down:

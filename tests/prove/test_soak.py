@@ -246,7 +246,7 @@ def test_twenty_seconds_of_load_lose_nothing_and_double_nothing(capsys: pytest.C
         print("", *(f"{finding.name}: {finding.figures}" for finding in found.findings), sep="\n")
     assert found.ok, [finding for finding in found.findings if not finding.ok]
     assert len(found.outcome.verdict.orders) > 20
-    assert found.polls.late
+    assert found.polls.late or found.polls.excused  # an outage may cover all of so short a time
     assert len(found.samples) > 10
     assert table(found).row_count == len(found.findings)
     assert 'syncer_calls_total{operation="command",outcome="done",remote="courier"}' in found.metrics
