@@ -88,7 +88,7 @@ class Shell:
     """Root's shell on the machine, which stays in the folder that it went to."""
 
     def __init__(self, machine: Machine, port: int) -> None:
-        self._machine, self._port, self._at = machine, port, "/root"
+        self._machine, self._port, self._at = machine, port, "/srv"
 
     def type(self, line: str) -> str:
         """Types a line of the README's, with what is asked for after it; what it prints."""
@@ -163,4 +163,4 @@ def test_from_a_bare_debian_the_readme_leads_to_a_service_that_delivers_and_is_w
         shell.type(f"syncer deliver tjansteguiden:{before[1]}")
         bare.wait_for(lambda: is_delivered(world, before[1]))
         assert_nothing_twice(world)
-    bare.do("sh", "-c", "cd /root/syncer && make uninstall", **OFFLINE)
+    bare.do("sh", "-c", "cd /srv/syncer && make uninstall", **OFFLINE)
