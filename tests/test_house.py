@@ -17,15 +17,17 @@ TABLE = {
     "orders": set(),
     "pulse": set(),
     "config": {"errors"},
+    "files": {"errors"},
     "telemetry": {"errors"},
     "remotes": {"errors"},
     "store": {"errors", "orders"},
-    "portals": {"errors", "orders", "remotes"},
+    "portals": {"errors", "files", "orders", "remotes"},
     "fulfilment": {"errors", "orders", "remotes"},
     "engine": {"errors", "orders", "store", "telemetry"},
     "web": {"errors", "orders", "store", "telemetry"},
     "wiring": {
         "errors",
+        "files",
         "orders",
         "config",
         "telemetry",
@@ -38,7 +40,7 @@ TABLE = {
         "web",
     },
     "service": {"engine", "telemetry", "pulse"},
-    "cli": {"errors", "orders", "config", "telemetry", "store", "engine", "wiring", "service", "pulse", "web"},
+    "cli": {"errors", "files", "orders", "config", "telemetry", "store", "engine", "wiring", "service", "pulse", "web"},
 }
 LIBRARIES = {
     "sqlmodel": "store",
