@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from syncer.cli.filing import Kept, file_json, files_of, files_table
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, reading_store
 from syncer.cli.printing import console, iso, print_json, state, table, when
@@ -73,12 +74,13 @@ def show(arguments: argparse.Namespace) -> int:
     with reading_store(config) as store:
         name = order_name(store, arguments.order)
         found = None if name is None else store.explain(name)
+        kept = [] if found is None else files_of(config, store, found.order)
     if found is None:
         return 2
     if arguments.json:
-        print_json(_show_json(config, found))
+        print_json(_show_json(config, found, kept))
     else:
-        _print_order(config, found)
+        _print_order(config, found, kept)
     return 0
 
 
@@ -97,7 +99,7 @@ def _next_json(config: Config, found: Explained) -> dict[str, Any] | None:
     return {"action": step.act, "at": iso(step.at), "why": why}
 
 
-def _show_json(config: Config, found: Explained) -> dict[str, Any]:
+def _show_json(config: Config, found: Explained, kept: list[Kept]) -> dict[str, Any]:
     return {
         **order_json(found.order),
         "next": _next_json(config, found),
@@ -115,11 +117,11 @@ def _show_json(config: Config, found: Explained) -> dict[str, Any]:
             }
             for intent in found.intents
         ],
-        "files": [],
+        "files": [file_json(one) for one in kept],
     }
 
 
-def _print_order(config: Config, found: Explained) -> None:
+def _print_order(config: Config, found: Explained, kept: list[Kept]) -> None:
     out, zone, order = console(), config.timezone, found.order
     out.print(f"[bold]{escape(order.name)}[/]  {state(order.state)}  (the portal says {state(order.portal_status)})")
     if order.parked:
@@ -139,5 +141,7 @@ def _print_order(config: Config, found: Explained) -> None:
         for i in found.intents
     ]
     out.print(table(["intent", "kind", "target", "state", "tries", "at", "outcome"], calls))
+    if kept:
+        out.print(files_table(kept, zone))
     lines = [[when(line.at, zone), escape(line.event), escape(line.text)] for line in found.history]
     out.print(table(["history", "", ""], lines))

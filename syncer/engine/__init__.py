@@ -7,8 +7,8 @@ the store's verbs.
 from syncer.engine.bugs import BUG, is_bug, troubles_told
 from syncer.engine.health import Health
 from syncer.engine.passes import Engine, Progress, Summary
-from syncer.engine.protocols import Follower, Sink, Source
-from syncer.engine.rehearsal import Rehearsal
+from syncer.engine.protocols import Follower, Porter, Sink, Source
+from syncer.engine.rehearsal import Rehearsal, Unmoved
 from syncer.engine.steps import Room, Tally
 from syncer.engine.verifying import About, Difference, Parties, Unasked, Verdict, verify
 
@@ -20,6 +20,7 @@ __all__ = [
     "Follower",
     "Health",
     "Parties",
+    "Porter",
     "Progress",
     "Rehearsal",
     "Room",
@@ -28,6 +29,7 @@ __all__ = [
     "Summary",
     "Tally",
     "Unasked",
+    "Unmoved",
     "Verdict",
     "is_bug",
     "troubles_told",

@@ -337,7 +337,7 @@ class Engine:
         deadline = time.monotonic() + LINGER + max(map(timedelta.total_seconds, rules.patience.values()), default=20.0)
         rounds: Counter[int] = Counter()
         while not self.stopped:
-            worked = self._round(tally, rules, rounds, over, besides)
+            worked = self._round(tally, rules, rounds, over, besides, once=once)
             if not worked and not (once and self._worth_waiting(tally, deadline)):
                 return
 
@@ -348,6 +348,8 @@ class Engine:
         rounds: Counter[int],
         over: Callable[[], bool],
         besides: frozenset[str],
+        *,
+        once: bool,
     ) -> bool:
         """Every order that is due, as many at the same time as there are workers; whether there was any."""
         portion = self._workers if self.room.store.leases.shared else PORTION
@@ -356,7 +358,8 @@ class Engine:
         def refill(full: frozenset[str]) -> list[Walk]:
             more = [] if self.stopped or over() else claims.more(full)
             return [
-                Walk(self.room, rules, tally, held, lambda: self.stopped, over=over, besides=besides) for held in more
+                Walk(self.room, rules, tally, held, lambda: self.stopped, over=over, besides=besides, patient=once)
+                for held in more
             ]
 
         def done(walk: Walk) -> None:
@@ -424,7 +427,7 @@ class Engine:
         for name in names:
             held = self.room.store.hold(name)
             if held is not None:
-                walk = Walk(self.room, self.rules, tally, held, lambda: self.stopped)
+                walk = Walk(self.room, self.rules, tally, held, lambda: self.stopped, patient=True)
                 while (step := walk.next()) is not None:
                     walk.take(step)
                 self.room.store.let_go([held.id])

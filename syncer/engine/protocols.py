@@ -64,10 +64,11 @@ class Porter(Protocol):
 
     name: str
 
-    def fetch(self, order: Order, enough: Callable[[], bool]) -> Observation:
+    def fetch(self, order: Order, enough: Callable[[], bool], *, patient: bool) -> Observation | None:
         """Fetches and removes what is due of an order's files, until `enough` says so. Safe to repeat: an asset has one
         place on the disk, and is there whole or not at all.
 
-        Raises `Unavailable`, `AccessDenied`, `Unreadable` where nothing more can be fetched now; what was is kept.
+        None: they are still on their way, which nothing waits for unless `patient`. Raises `Unavailable`,
+        `AccessDenied`, `Unreadable` where nothing more can be fetched now; what was is kept.
         """
         ...

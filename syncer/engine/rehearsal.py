@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from syncer.engine.protocols import Sink
 from syncer.errors import Unavailable
-from syncer.orders import Absent, CannotTell, Found, Intent, Kind, MessageLeft, Observation, Order, Told
+from syncer.orders import Absent, CannotTell, Fetched, Found, Intent, Kind, MessageLeft, Observation, Order, Told
 
 
 class Rehearsal:
@@ -37,3 +37,15 @@ class Rehearsal:
     def find(self, intent: Intent, order: Order) -> Found | Absent | CannotTell:
         """Looks it up for real."""
         return self._sink.find(intent, order)
+
+
+class Unmoved:
+    """Stands for a porter in a dry run: no file is fetched or removed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def fetch(self, _order: Order, _enough: Callable[[], bool], *, patient: bool) -> Observation | None:
+        """As if all were there."""
+        del patient
+        return Fetched()

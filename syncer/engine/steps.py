@@ -51,6 +51,7 @@ from syncer.telemetry import Redactor, log
 MOST_STEPS = 40  # of one order in one go; a plain one takes about eight
 MOST_TRIES = 2  # of one call in one go
 BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
+SOON = timedelta(seconds=2)  # until it is seen whether files have come
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
 REFUSALS = (TellRefused, MessageRefused, RegisterRefused, Refused, WithdrawRefused, Held, Moved)
 
@@ -102,7 +103,7 @@ class Walk:
     """One order's steps in one go: `next` says what comes, `take` does it, until `next` says None.
 
     Nothing is begun once the time for it is `over`, and nothing about the remotes `besides`, nor about an order
-    of theirs. Only the store's own trouble is raised.
+    of theirs. `patient`: files are waited for. Only the store's own trouble is raised.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Walk:
         *,
         over: Callable[[], bool] = lambda: False,
         besides: frozenset[str] = frozenset(),
+        patient: bool = False,
     ) -> None:
         self.held = held
         self.place: str | None = None  # the remote that keeps a place for this walk's next call
@@ -127,6 +129,7 @@ class Walk:
         self._stopped = stopped
         self._over = over
         self._besides = besides
+        self._patient = patient
         self._going = True
         self._begun = False  # the open intent was begun just now: its call is to be made
         self._steps = 0
@@ -290,7 +293,7 @@ class Walk:
             self._room.health.well(order.portal, self._room.now())
             return self._apply(Illegible(self._clean(str(failure), order)), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
-            return self._remote_failed(order, failure)
+            return self._remote_failed(order, failure, order.portal)
         self._room.health.well(order.portal, self._room.now())
         return self._apply(seen)
 
@@ -303,7 +306,7 @@ class Walk:
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
             return self._later(self._poll_every(target), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
-            return self._remote_failed(order, failure)
+            return self._remote_failed(order, failure, target)
         self._room.health.well(target, self._room.now())
         return self._apply(seen)
 
@@ -312,7 +315,7 @@ class Walk:
         if not self._once((order.name, Act.FETCH)):
             return self._later(AGAIN)
         try:
-            seen = self._room.porters[order.portal].fetch(order, self._enough)
+            seen = self._room.porters[order.portal].fetch(order, self._enough, patient=self._patient)
         except Unreadable as failure:
             self._room.health.well(order.portal, self._room.now())
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
@@ -321,9 +324,9 @@ class Walk:
             if isinstance(failure, Unavailable) and failure.order_only:
                 self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
-            return self._remote_failed(order, failure)
+            return self._remote_failed(order, failure, order.portal)
         self._room.health.well(order.portal, self._room.now())
-        return self._apply(seen)
+        return self._later(SOON) if seen is None else self._apply(seen)
 
     def _enough(self) -> bool:
         """Whether no more should be begun in this pass."""
@@ -404,7 +407,7 @@ class Walk:
         if isinstance(failure, Unavailable) and failure.order_only:
             until = now + timedelta(seconds=failure.retry_after or AGAIN.total_seconds())
         else:
-            self._remote_failed(order, failure)
+            self._remote_failed(order, failure, intent.target)
             until = self._room.health.until(intent.target, now)
         self._mark(intent, IntentState.PLANNED, f"not sent: {cause}", wake_at=until)
         self._tally.blocked.add(order.name)
@@ -425,7 +428,7 @@ class Walk:
             if isinstance(failure, Unavailable) and failure.order_only and not self._stopped():
                 self._room.health.well(intent.target, self._room.now())
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
-            return self._remote_failed(order, failure)
+            return self._remote_failed(order, failure, intent.target)
         self._room.health.well(intent.target, self._room.now())
         return self._found(order, intent, found)
 
@@ -491,11 +494,12 @@ class Walk:
         self._room.store.wait(self.name, now + wait, now, raw=raw, held=self.held)
         return None
 
-    def _remote_failed(self, order: Order, failure: RemoteError) -> InHand | None:
+    def _remote_failed(self, order: Order, failure: RemoteError, remote: str) -> InHand | None:
+        """The remote that was asked could not be, though it may have been another's server that failed it."""
         if self._stopped():  # it may be us who gave up
             return None
         cause = self._clean(str(failure), order)
-        self._room.health.ill(failure.remote, failure, cause, self._room.now())
+        self._room.health.ill(remote, failure, cause, self._room.now())
         self._trouble(cause)
         self._tally.blocked.add(order.name)
         return None

@@ -111,6 +111,8 @@ def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
     if order.look_due and order.park is Park.UNCERTAIN:
         return Next(Act.LOOK, "the portal listed it as changed", order.wake_at, intent)
+    if order.park is Park.UNCERTAIN and intent.kind is Kind.SUBMIT and _terms_of(intent.target, rules).proven:
+        return Next(Act.FIND, f"parked ({order.parked}), but it may still come out by itself", now + SLOWLY, intent)
     if order.park in {Park.UNCERTAIN, Park.BUG}:
         return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
     until = _settled_at(intent, now, rules)
@@ -147,16 +149,16 @@ def _to_watch(order: Order, watch: Watch, now: datetime) -> Next:
     if order.final and order.ended_at is not None and now >= order.ended_at + watch.follow_for:
         return Next(Act.NOTHING, f"the order is {order.state}, and no more files are waited for")
     why = f"{order.portal} is asked how far it is" if not order.final else f"it is {order.state}; files may still come"
-    return Next(Act.WATCH, why, now + pace(watch, now - (order.ended_at or order.created_at or now)))
+    return Next(Act.WATCH, why, now + pace(watch.poll_every, now - (order.ended_at or order.created_at or now)))
 
 
-def pace(watch: Watch, age: timedelta) -> timedelta:
+def pace(poll_every: timedelta, age: timedelta) -> timedelta:
     """How long to wait until an order of that age is asked about again: what takes a minute is seen in a minute, and
     what takes days costs a call an hour.
     """
     if age <= QUICK:
-        return watch.poll_every
-    return max(watch.poll_every, min(age / 60, RAREST))
+        return poll_every
+    return max(poll_every, min(age / 60, RAREST))
 
 
 def _to_withdraw(order: Order) -> Next | None:
@@ -195,7 +197,7 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
     terms = _terms(order, rules)
     if order.work is Work.BEGUN:
         if terms.followed:
-            return Next(Act.FOLLOW, f"{order.fulfilment} is at work on it", now + terms.poll_every)
+            return Next(Act.FOLLOW, f"{order.fulfilment} is at work on it", now + _patience(order, terms, now))
         return Next(Act.PERSON, "a person delivers it, and says so: deliver or cancel", deadline(order, rules))
     if order.hold_until is not None and order.hold_until > now:
         return Next(Act.WAIT, f"wished for later, and kept here until then for {order.fulfilment}", order.hold_until)
@@ -203,6 +205,13 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
     if route is None or order.work is not Work.UNBEGUN:  # `decide` has parked these
         return Next(Act.PERSON, "nothing can be done without a person")
     return _to_register(order, now, rules) or _to_hand_over(order, route, now)
+
+
+def _patience(order: Order, terms: Terms, now: datetime) -> timedelta:
+    """How long to wait until a fulfilment is asked again."""
+    if not terms.paced:
+        return terms.poll_every
+    return pace(terms.poll_every, now - (order.begun_at or now))
 
 
 def _to_hand_over(order: Order, route: Route, now: datetime) -> Next:
@@ -248,7 +257,11 @@ def _first_state(doubt: bool) -> IntentState:
 
 
 def _terms(order: Order, rules: Rules) -> Terms:
-    return rules.terms.get(order.fulfilment or "", Terms())
+    return _terms_of(order.fulfilment or "", rules)
+
+
+def _terms_of(fulfilment: str, rules: Rules) -> Terms:
+    return rules.terms.get(fulfilment, Terms())
 
 
 LADDER = {

@@ -649,12 +649,15 @@ class Route:
 class Terms:
     """What holds for one fulfilment.
 
-    `deadline` None: it may take for ever. `followed`: it can be asked how far it is.
+    `deadline` None: it may take for ever. `followed`: it can be asked how far it is; `paced`: ever rarer, as the order
+    ages. `proven`: what became of a call that it can't be asked about may still come out by itself.
     """
 
     poll_every: timedelta = timedelta(minutes=1)
     deadline: timedelta | None = None
     followed: bool = True
+    paced: bool = False
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -673,13 +676,15 @@ class Rules:
     """All that the operator has decided beforehand.
 
     `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
-    `watched` are the portals that are asked and never told.
+    `watched` are the portals that are asked and never told. `accounts` names, for a fulfilment that places orders in
+    such a portal, that portal: what is placed is an order of it too, and followed there.
     """
 
     routes: tuple[Route, ...] = ()
     terms: Mapping[str, Terms] = field(default_factory=dict)
     patience: Mapping[str, timedelta] = field(default_factory=dict)
     watched: Mapping[str, Watch] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

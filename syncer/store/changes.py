@@ -73,7 +73,8 @@ class Applied:
 class Change:
     """All that is written of one order at once: `after` as it stands then, the intents moved on and opened.
 
-    `moved` holds (key, state, outcome or None, whether it is one more attempt).
+    `moved` holds (key, state, outcome or None, whether it is one more attempt). `placed` is the order (portal, id) that
+    was placed for it in another portal, and is to be followed there.
     """
 
     held: InHand
@@ -86,6 +87,7 @@ class Change:
     raw: str | None = None
     listed_status: str | None = None
     files: tuple[File, ...] = ()
+    placed: tuple[str, str] | None = None
     next: Next | None = None
 
     @property
@@ -145,10 +147,18 @@ def seeing(
             raw=raw,
             listed_status=_listed(held.order, seen),
             files=seen.files if isinstance(seen, Read) else (),
+            placed=_placed(held.order, after, rules),
             next=decision.next,
         )
 
     return think
+
+
+def _placed(before: Order, after: Order, rules: Rules) -> tuple[str, str] | None:
+    portal = rules.accounts.get(after.fulfilment or "")
+    if portal is None or after.fulfilment_ref is None or after.fulfilment_ref == before.fulfilment_ref:
+        return None
+    return portal, after.fulfilment_ref
 
 
 def _listed(before: Order, seen: Observation) -> str | None:

@@ -82,7 +82,7 @@ class Store(Keeping, Counting):
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
         self._held = held
-        self._tap = tap
+        self.tap = tap
         self._jobs: list[_Job] = []
         self._writing: Connection | None = None
         self._file = opening.identity(url)
@@ -153,7 +153,7 @@ class Store(Keeping, Counting):
             try:
                 with connection.begin():
                     yield connection
-                    self._tap("commit.before")
+                    self.tap("commit.before")
             except BaseException:
                 connection.invalidate()
                 connection.close()
@@ -162,7 +162,7 @@ class Store(Keeping, Counting):
                 connection.close()  # to the pool, which sees whether it still works
             else:
                 self._writing = connection  # kept for the next transaction, unless this one went wrong
-        self._tap("commit.after")
+        self.tap("commit.after")
 
     # --- ingest -----------------------------------------------------------------------------------------------
 
@@ -213,12 +213,19 @@ class Store(Keeping, Counting):
                 tx.execute(update(ORDERS).where(ORDERS.c.portal == portal, listing.among(tx, list(there))).values(due))
         return len(fresh)
 
-    def note_file(self, name: str, file: File, now: datetime) -> None:
-        """Writes down what became of a file of an order (kept, gone or refused), in its history too."""
+    def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool:
+        """Writes down what became of a file of an order (kept, gone or refused), in its history too.
+
+        False, and nothing is written, where it `was` something else by now.
+        """
+        facts = {"state": file.state, "size": file.size, "sha256": file.sha256, "why": file.why, "at": now}
         with self._write() as tx:
             order = tx.execute(select(ORDERS.c.id).where(*queries.is_named()), queries.name(name)).scalar_one()
-            changes.upsert(tx, FILES, [file_columns(file, order, now)])
+            this = (FILES.c.order_id == order, FILES.c.asset == file.asset, FILES.c.state == was)
+            if tx.execute(update(FILES).where(*this).values(facts)).rowcount == 0:
+                return False
             tx.execute(insert(HISTORY).values(order_id=order, at=now, event=_OF_FILES[file.state], text=_told(file)))
+        return True
 
     # --- the ring ---------------------------------------------------------------------------------------------
 
@@ -399,7 +406,7 @@ class Store(Keeping, Counting):
         if len(thought) < len(batch):
             raise _Stale
         with self._write() as tx:
-            if not changes.write(tx, thought):
+            if not _written(tx, thought):
                 raise _Stale
 
     def _write_alone(self, job: _Job) -> None:
@@ -411,7 +418,7 @@ class Store(Keeping, Counting):
                 if job.change is not None and stands == job.change.after:
                     return  # it was written: only the answer to the commit was lost
                 job.change = job.think(stands)
-                written = job.change is None or changes.write(tx, [job.change])
+                written = job.change is None or _written(tx, [job.change])
                 assert written, f"{job.name} was changed by somebody else within our transaction"
         except Exception as error:  # noqa: BLE001 - it is raised where the job came from
             job.error = error
@@ -451,6 +458,18 @@ class Store(Keeping, Counting):
         """Writes down the last pass."""
         with self._write() as tx:
             listing.put(tx, PASSES, {"id": 1, "summary": summary})
+
+
+def _written(tx: Connection, thought: list[Change]) -> bool:
+    """Writes changes, and takes down the orders that were placed elsewhere by them; False as `changes.write`."""
+    if not changes.write(tx, thought):
+        return False
+    for change in thought:
+        if change.placed is not None:
+            portal, key = change.placed
+            if not listing.known(tx, portal, [key]):
+                listing.insert_new(tx, portal, [Listed(key, "", "", "")], change.at)
+    return True
 
 
 def _told(file: File) -> str:

@@ -91,10 +91,10 @@ def test_what_is_rolled_back_is_not_counted(store: Store) -> None:
         if where == "commit.before":
             raise RuntimeError(where)
 
-    store._tap, kept = cut, store._tap
+    store.tap, kept = cut, store.tap
     with pytest.raises(RuntimeError):
         ingest(store, "2")
-    store._tap = kept
+    store.tap = kept
     assert store.figures(DAY, NOW).states == before == _counted(store)
 
 

@@ -108,7 +108,7 @@ def test_many_orders_are_erased_without_keeping_a_writer_waiting_for_all_of_them
     monkeypatch.setattr(keeping, "AT_ONCE", 3)
     crowd(store, 20)
     commits: list[str] = []
-    monkeypatch.setattr(store, "_tap", commits.append)
+    monkeypatch.setattr(store, "tap", commits.append)
     assert store.erase(LONG_AFTER, LONG_AFTER) == 10
     assert commits.count("commit.after") >= 4 + 2
 

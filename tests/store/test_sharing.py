@@ -93,7 +93,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(opener: Opener, monkey
             lost.append(name)
             raise OSError("the line was cut")
 
-    monkeypatch.setattr(store, "_tap", lose)
+    monkeypatch.setattr(store, "tap", lose)
     settled = Settled(planned.intent.key, IntentState.DONE, "told")
     applied = store.apply("stads:1", Told("received"), LATER, RULES, settled=settled, held=planned.held)
     assert lost
@@ -114,7 +114,7 @@ def test_what_many_threads_write_at_once_shares_commits_and_is_all_there(
     ingest(store, *keys)
     taken = {one.order.external_id: one for one in store.claim(NOW, limit=500) if isinstance(one, InHand)}
     commits: list[str] = []
-    monkeypatch.setattr(store, "_tap", commits.append)
+    monkeypatch.setattr(store, "tap", commits.append)
     with store._writer, ThreadPoolExecutor(len(keys)) as pool:
         tasks = [pool.submit(store.wait, f"stads:{key}", LATER, NOW, held=taken[key]) for key in keys]
         while len(store._jobs) < len(keys):  # they wait for us, who hold the writer's place

@@ -1,7 +1,4 @@
-"""Portals: remote answers become observations, replies become calls.
-
-What an observation means for an order is decided elsewhere; how a call goes over the wire too.
-"""
+"""An XSP account as a portal: its list is read with an overlap, and each order is told how it stands."""
 
 import hashlib
 import json

@@ -1,0 +1,102 @@
+"""KODE's part of the wiring: one account is a portal with its files, and the fulfilments that place orders with it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from syncer import config as conf
+from syncer.files import Shelf
+from syncer.fulfilment.kode import KodeFulfilment, Wish
+from syncer.orders import File, FileState, Order, Rules, route_of
+from syncer.portals.kode import KodePortal, Limit
+from syncer.remotes.http import Limits
+from syncer.remotes.kode import Kode
+from syncer.wiring.remotes import Clock, Remotes, limits
+from syncer.wiring.rules import rules_of
+
+
+class Known(Protocol):
+    """What the store knows that KODE can't be asked."""
+
+    def files(self, name: str) -> list[File]: ...
+
+    def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool: ...
+
+    def pushed(self, portal: str, reference: str) -> tuple[str, ...]: ...
+
+
+class Unknown:
+    """In place of the store, where nothing but harmless calls are made."""
+
+    def files(self, _name: str) -> list[File]:
+        """None are known."""
+        return []
+
+    def note_file(self, name: str, _file: File, _now: datetime, _was: FileState) -> bool:
+        """Never called."""
+        raise AssertionError(f"a file of {name} without a store")
+
+    def pushed(self, _portal: str, _reference: str) -> tuple[str, ...]:
+        """None have come."""
+        return ()
+
+
+def add_kode(
+    made: Remotes, name: str, portal: "conf.KodePortal", config: conf.Config, known: Known, now: Clock, *, read_only: bool
+) -> None:
+    """Adds a portal of KODE's, and the fulfilments that have its account."""
+    client = client_of(made, name, portal, read_only=read_only)
+    shelf = Shelf(portal.files_dir, made.tap)
+    limit = Limit(portal.max_file_size, portal.parallel)
+    adapter = KodePortal(name, client, known, shelf, limit, now, made.stop.is_set)
+    made.sources[name] = made.sinks[name] = made.porters[name] = adapter
+    made.checks[name] = adapter.check
+    wish = _wishes(config)
+    for other, fulfilment in config.fulfilments.items():
+        if fulfilment.kind == "kode" and fulfilment.portal == name:
+            placer = KodeFulfilment(other, client, wish, lambda key: known.pushed(name, key), now)
+            made.sinks[other] = made.followers[other] = placer
+            made.checks[other] = placer.check
+
+
+def client_of(made: Remotes, name: str, portal: "conf.KodePortal", *, read_only: bool) -> Kode:
+    """The account's client. Downloads have connections and a time limit of their own."""
+    most = Limits(
+        timeout=portal.file_timeout.total_seconds(),
+        parallel=portal.parallel,
+        rate=portal.rate,
+        max_answer=portal.max_answer,
+        ca_file=portal.ca_file,
+        client_cert=portal.client_cert,
+    )
+    return Kode(
+        made.http(name, limits(portal), read_only=read_only),
+        made.http(name, most, read_only=read_only),
+        portal.url,
+        portal.token_url,
+        portal.client_id,
+        portal.client_secret.get_secret_value(),
+        portal.username,
+        portal.password.get_secret_value(),
+        zone=portal.timezone,
+        download_hosts=portal.download_hosts,
+        client_on_refresh=portal.client_on_refresh,
+        token_form=portal.token_form,
+        old_prices=portal.old_prices,
+        download_auth=portal.download_auth,
+    )
+
+
+def _wishes(config: conf.Config) -> Callable[[Order], Wish | None]:
+    """What the route of an order places."""
+    rules: Rules = rules_of(config)
+    wishes = [
+        None if route.order is None else Wish(route.order, route.products, dict(route.fields), dict(route.data))
+        for route in config.routes
+    ]
+
+    def wish(order: Order) -> Wish | None:
+        route = route_of(order, rules)
+        return None if route is None else wishes[rules.routes.index(route)]
+
+    return wish
