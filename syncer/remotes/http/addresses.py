@@ -6,7 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
-HARMLESS = frozenset({"method", "id", "date", "status", "type", "api_user", "accessId", "since"})  # in a query
+HARMLESS = frozenset(
+    {"method", "id", "date", "status", "type", "api_user", "accessId", "since", "municipality"}
+)  # in a query
 
 
 def harmless(url: str, params: Mapping[str, str]) -> str:
