@@ -136,7 +136,7 @@ def test_a_pass_that_gets_no_threads_does_the_work_alone_and_leaves_none_of_it_t
 
 
 def test_a_watcher_that_got_no_thread_watches_the_next_call_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_WATCHER", http._Watcher())
+    monkeypatch.setattr(http.deadlines, "WATCHER", http._Watcher())
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
