@@ -23,9 +23,13 @@ class FieldError(ValueError):
 
 @dataclass(slots=True)
 class Notes:
-    """What a validator knows of the file (where relative paths begin), and the oddities that it leaves behind."""
+    """What a validator knows of the file (where relative paths begin), and the oddities that it leaves behind.
+
+    `state_dir` is where syncer keeps what it has on disk.
+    """
 
     base: Path = field(default_factory=Path)
+    state_dir: Path = field(default_factory=Path)
     odd: list[tuple[str, str, str]] = field(default_factory=list)
 
     def warn(self, info: ValidationInfo, wrong: str, cure: str) -> None:

@@ -34,6 +34,13 @@ def _directory(value: object, info: ValidationInfo) -> Path:
     return path
 
 
+def _kept_here(value: object, info: ValidationInfo) -> Path:
+    path = notes_of(info).state_dir / (value if isinstance(value, Path) else to_text(value))
+    if _is_there(path) and not path.is_dir():
+        raise FieldError(f"{path} is not a directory")
+    return path
+
+
 def _existing(value: object, info: ValidationInfo) -> Path:
     path = _path(value, info)
     if not _is_there(path):
@@ -76,6 +83,7 @@ def _program(value: object, info: ValidationInfo) -> tuple[str, ...]:
 
 
 Directory = Annotated[Path, BeforeValidator(_directory)]
+KeptHere = Annotated[Path, BeforeValidator(_kept_here)]  # relative to state_dir, and made when it is needed
 ExistingFile = Annotated[Path, BeforeValidator(_existing)]
 PrivateFile = Annotated[Path, BeforeValidator(_private)]
 Program = Annotated[tuple[str, ...], BeforeValidator(_program)]

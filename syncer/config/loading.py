@@ -9,26 +9,25 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from syncer.config import models
 from syncer.config.checks import find_oddities, find_problems
-from syncer.config.models import (
-    Command,
-    Config,
-    General,
-    Log,
-    Manual,
-    Model,
-    OnApi,
-    Privacy,
-    Store,
-    Web,
-    XspPortal,
-)
-from syncer.config.reading import Reading
+from syncer.config.models import Config, General, Log, Privacy, Store, Web
+from syncer.config.reading import Kinds, Reading
 from syncer.errors import ConfigError, Problem
 
-_SECTIONS = ("store", "log", "web", "privacy", "portals", "fulfilments", "routes")
-_PORTALS: dict[str, type[Model]] = {"xsp": XspPortal}
-_FULFILMENTS: dict[str, type[Model]] = {"on_api": OnApi, "command": Command, "manual": Manual}
+_SECTIONS = ("store", "log", "web", "privacy", "portals", "fulfilments", "order_systems", "routes")
+_PORTALS: Kinds = {
+    "xsp": lambda: models.XspPortal,
+    "kode": lambda: models.KodePortal,
+    "vitec": lambda: models.VitecPortal,
+}
+_FULFILMENTS: Kinds = {
+    "on_api": lambda: models.OnApi,
+    "command": lambda: models.Command,
+    "manual": lambda: models.Manual,
+    "kode": lambda: models.KodeFulfilment,
+}
+_ORDER_SYSTEMS: Kinds = {"gks4": lambda: models.Gks4}
 
 
 def load(path: Path, today: date | None = None) -> Config:
@@ -56,7 +55,8 @@ def _parts(reading: Reading) -> dict[str, Any]:
     state_dir = os.environ.get("STATE_DIRECTORY", "").split(":")[0] or "state"
     keys = {"state_dir": state_dir, **{name: raw[name] for name in raw if name not in _SECTIONS}}
     general = reading.model(General, (), keys, (*General.model_fields, *_SECTIONS))
-    url = f"sqlite:///{(general.state_dir if general else Path(state_dir)) / 'syncer.db'}"
+    reading.state_dir = general.state_dir if general else reading.path.parent / state_dir
+    url = f"sqlite:///{reading.state_dir / 'syncer.db'}"
     store = raw.get("store", {})
     return {
         **(dict(general) if general else {}),
@@ -66,5 +66,6 @@ def _parts(reading: Reading) -> dict[str, Any]:
         "privacy": reading.model(Privacy, ("privacy",), raw.get("privacy", {})),
         "portals": reading.remotes("portals", _PORTALS),
         "fulfilments": reading.remotes("fulfilments", _FULFILMENTS),
+        "order_systems": reading.remotes("order_systems", _ORDER_SYSTEMS),
         "routes": tuple(reading.routes()),
     }

@@ -20,12 +20,20 @@ WAYS = '{ file = "…" }, { env = "…" } or { credential = "…" }'
 
 
 def _secret(value: object, info: ValidationInfo) -> SecretStr:
+    return _named(value, info, f"{info.field_name} = {WAYS}")
+
+
+def _keyed(value: object, info: ValidationInfo) -> SecretStr:
+    return _named(value, info, f"{info.field_name} = {{ KEY = {WAYS} }}")
+
+
+def _named(value: object, info: ValidationInfo, shown: str) -> SecretStr:
     if isinstance(value, SecretStr):
         return value
     if not isinstance(value, dict):
         raise FieldError(
             "a secret is named here, never written",
-            f"Move it out of this file and write {info.field_name} = {WAYS}; replace it if others saw this file.",
+            f"Move it out of this file and write {shown}; replace it if others saw this file.",
         )
     readers = {"file": _from_file, "env": _from_environment, "credential": _from_credential}
     # An unknown key isn't repeated: it may be the secret itself.
@@ -91,3 +99,4 @@ def _from_credential(name: str, _: ValidationInfo) -> str:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+KeyedSecret = Annotated[SecretStr, BeforeValidator(_keyed)]  # one of several, in a table
