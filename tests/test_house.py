@@ -22,6 +22,7 @@ TABLE = {
     "store": {"errors", "orders"},
     "portals": {"errors", "orders", "remotes"},
     "fulfilment": {"errors", "orders", "remotes"},
+    "order_systems": {"errors", "orders", "remotes"},
     "engine": {"errors", "orders", "store", "telemetry"},
     "web": {"errors", "orders", "store", "telemetry"},
     "wiring": {
@@ -33,6 +34,7 @@ TABLE = {
         "store",
         "portals",
         "fulfilment",
+        "order_systems",
         "engine",
         "pulse",
         "web",
