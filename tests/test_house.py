@@ -23,6 +23,7 @@ TABLE = {
     "store": {"errors", "orders"},
     "portals": {"errors", "files", "orders", "remotes"},
     "fulfilment": {"errors", "orders", "remotes"},
+    "order_systems": {"errors", "orders", "remotes"},
     "engine": {"errors", "orders", "store", "telemetry"},
     "web": {"errors", "orders", "store", "telemetry"},
     "wiring": {
@@ -35,6 +36,7 @@ TABLE = {
         "store",
         "portals",
         "fulfilment",
+        "order_systems",
         "engine",
         "pulse",
         "web",

@@ -114,12 +114,12 @@ class KodeFulfilment:
             tuple(Wanted(code, wish.data) for code in wish.products),
             filled.get("reference") or key,
             key,
-            address=filled.get("address", ""),
-            cadastre=filled.get("cadastre", ""),
-            organization_number=filled.get("organization_number", ""),
-            share_number=filled.get("share_number", ""),
+            address=filled.get("address"),
+            cadastre=filled.get("cadastre"),
+            organization_number=filled.get("organization_number"),
+            share_number=filled.get("share_number"),
             geometry=self._geometry(filled.get("geometry")),
-            spatial_reference=filled.get("spatial_reference", ""),
+            spatial_reference=filled.get("spatial_reference"),
             delivery=delivery,
         )
 

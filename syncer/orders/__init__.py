@@ -6,5 +6,6 @@ from values to values.
 
 from syncer.orders.cure import *  # noqa: F403 - each names its public words itself
 from syncer.orders.decide import *  # noqa: F403
+from syncer.orders.filling import *  # noqa: F403
 from syncer.orders.plan import *  # noqa: F403
 from syncer.orders.values import *  # noqa: F403

@@ -432,14 +432,16 @@ class OurWord(str):
 
 @dataclass(frozen=True, slots=True)
 class Registered(Observation):
-    """The order system has the order."""
+    """The order system has the order. `note` is what of it isn't as it was sent."""
 
     target: str
     ref: str | None = None
+    note: str = ""
 
     @property
     def text(self) -> str:
-        return f"registered in {self.target}" + (f" as {self.ref}" if self.ref else "")
+        number = f" as {self.ref}" if self.ref else ""
+        return f"registered in {self.target}{number}" + (f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True, slots=True)
