@@ -97,7 +97,9 @@ def _add_reading(commands: Any) -> None:
         commands, "show", "reading", "one order explained: history, calls, and what happens next", json=True
     )
     show.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
-    files = _command(commands, "files", "filing", "an order's files: where they are, and what became of each", json=True)
+    files = _command(
+        commands, "files", "filing", "an order's files: where they are, and what became of each", json=True
+    )
     files.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
     verify = _command(
         commands, "verify", "verifying", "compare with what the remotes say, and change nothing anywhere", json=True

@@ -111,14 +111,19 @@ def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
     if order.look_due and order.park is Park.UNCERTAIN:
         return Next(Act.LOOK, "the portal listed it as changed", order.wake_at, intent)
-    if order.park is Park.UNCERTAIN and intent.kind is Kind.SUBMIT and _terms_of(intent.target, rules).proven:
-        return Next(Act.FIND, f"parked ({order.parked}), but it may still come out by itself", now + SLOWLY, intent)
     if order.park in {Park.UNCERTAIN, Park.BUG}:
-        return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
+        return _left_to_a_person(order, intent, now, rules)
     until = _settled_at(intent, now, rules)
     if until is not None:
         return Next(Act.WAIT, f"{intent.target} may still be at work on {intent.kind}: it is asked then", until, intent)
     return Next(Act.FIND, f"whether {intent.kind} had its effect is not known", order.wake_at, intent)
+
+
+def _left_to_a_person(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
+    """What became of a call can't be asked about, though it may come out."""
+    if order.park is Park.UNCERTAIN and intent.kind is Kind.SUBMIT and _terms_of(intent.target, rules).proven:
+        return Next(Act.FIND, f"parked ({order.parked}), but it may still come out by itself", now + SLOWLY, intent)
+    return Next(Act.PERSON, f"whether {intent.kind} had its effect must be said by a person", None, intent)
 
 
 def _settled_at(intent: Intent, now: datetime, rules: Rules) -> datetime | None:

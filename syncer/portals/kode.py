@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from syncer.errors import RemoteError, Rejected, Unavailable, Unreadable
+from syncer.errors import Rejected, RemoteError, Unavailable, Unreadable
 from syncer.files import DiskTrouble, Shelf, TooLarge, folder_of, safe_name
 from syncer.orders import (
     DUE_FILE,
@@ -73,7 +73,7 @@ class KodePortal:
         client: Kode,
         ledger: Ledger,
         shelf: Shelf,
-        limit: Limit = Limit(),  # noqa: B008 - frozen
+        limit: Limit = Limit(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -271,7 +271,9 @@ def _about_files(failure: RemoteError) -> RemoteError:
     """A download that failed is no outage of KODE: the order's files are tried again later, and nothing waits."""
     if isinstance(failure, Unavailable) and failure.operation == "assets.download":
         again = failure.retry_after or AGAIN
-        return Unavailable(failure.remote, failure.operation, failure.cause, failure.hint, retry_after=again, order_only=True)
+        return Unavailable(
+            failure.remote, failure.operation, failure.cause, failure.hint, retry_after=again, order_only=True
+        )
     return failure
 
 

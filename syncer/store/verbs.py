@@ -42,7 +42,6 @@ from syncer.store.rows import (
     RAW,
     REMOTES,
     InHand,
-    file_columns,
     held_of,
 )
 

@@ -5,7 +5,6 @@ for.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from syncer import config as conf
@@ -169,7 +168,9 @@ def engine_of(
     every = {name: remote.poll_every for name, remote in config.remotes.items() if hasattr(remote, "poll_every")}
     store.leases.seconds = LEASE + 2 * max((longest(remote) for remote in config.remotes.values()), default=0.0)
     parallel = {name: getattr(remote, "parallel", MANY) for name, remote in config.remotes.items()}
-    room = Room(store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now, parallel, porters)
+    room = Room(
+        store, remotes.sources, sinks, remotes.followers, Health(store, every), redactor, now, parallel, porters
+    )
     workers = workers or min(MANY, sum(number for number in parallel.values() if number < MANY) or 1)
     return Engine(
         room,

@@ -42,7 +42,14 @@ class Unknown:
 
 
 def add_kode(
-    made: Remotes, name: str, portal: "conf.KodePortal", config: conf.Config, known: Known, now: Clock, *, read_only: bool
+    made: Remotes,
+    name: str,
+    portal: "conf.KodePortal",
+    config: conf.Config,
+    known: Known,
+    now: Clock,
+    *,
+    read_only: bool,
 ) -> None:
     """Adds a portal of KODE's, and the fulfilments that have its account."""
     client = client_of(made, name, portal, read_only=read_only)

@@ -91,6 +91,7 @@ def longest(remote: object) -> float:
 
 
 def limits(remote: conf.HttpRemote) -> Limits:
+    """What the operator allows us to take of a remote."""
     return Limits(
         timeout=remote.timeout.total_seconds(),
         parallel=remote.parallel,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from syncer.orders import File, FileState, Order
-from syncer.simulators.kode import Credentials, KodeSimulator, Options, Script
+from syncer.simulators.kode import Credentials, Elsewhere, KodeSimulator, Script
 from syncer.simulators.kode.model import File as Delivered
 from tests.ring.harness import World
 
@@ -55,9 +55,14 @@ class KodeWorld(World):
         for name, secret in given.items():
             (folder / f"{name}.secret").write_text(secret)
             (folder / f"{name}.secret").chmod(0o600)
-        self._kode = KodeSimulator(now=self._time, mount="/kode", options=Options(**(options or {})))
+        self._kode = KodeSimulator(now=self._time, mount="/kode", **(options or {}))
         text = CONFIGURED.replace("{url}", "\0").format(lines=lines, route=route).replace("\0", "{url}")
-        super().__init__(folder, others={"/kode": self._kode, **settings.pop("others", {})}, more=text + more, **settings)
+        super().__init__(
+            folder,
+            others={"/kode": self._kode, "/kode-files": Elsewhere(self._kode), **settings.pop("others", {})},
+            more=text + more,
+            **settings,
+        )
 
     def _time(self) -> Any:
         return self.clock()

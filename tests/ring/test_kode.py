@@ -1,7 +1,6 @@
 """KODE's orders as a portal's: followed until long after they end, and their files kept, each once."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from tests.ring.kode import KodeWorld, assert_files_are_right
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def states(world: KodeWorld, number: str) -> list[FileState]:
@@ -162,7 +161,9 @@ def test_a_host_that_is_configured_after_all_is_fetched_from_once_somebody_says_
     with KodeWorld(folder, options={"redirect": "elsewhere"}) as world:
         number = world.place(File())
         world.once()
-        world.configure(more=world._settings["more"].replace("rate = 1000\n", 'rate = 1000\ndownload_hosts = ["localhost"]\n'))
+        world.configure(
+            more=world._settings["more"].replace("rate = 1000\n", 'rate = 1000\ndownload_hosts = ["localhost"]\n')
+        )
         world.later(minutes=2)
         assert states(world, number) == [FileState.REFUSED]
         assert world.say("retry", f"kode:{number}").code == 0
