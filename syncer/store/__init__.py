@@ -7,8 +7,10 @@ from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
 from syncer.store.figures import Figures
+from syncer.store.hearing import Notice
 from syncer.store.journal import Happening
 from syncer.store.oldest import STEPS, Oldest
+from syncer.store.pushes import By
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
 from syncer.store.standing import Reason, Service, Standing
@@ -17,12 +19,14 @@ from syncer.store.verbs import Spoilt, Store
 __all__ = [
     "STEPS",
     "Applied",
+    "By",
     "Copy",
     "Entry",
     "Explained",
     "Figures",
     "Happening",
     "InHand",
+    "Notice",
     "Oldest",
     "Overview",
     "Reason",

@@ -125,14 +125,19 @@ def _beside(dialect: str, table: str, columns: str, values: str) -> TextClause:
     return text(f"{query} WHERE orders.portal = :portal AND orders.external_id = r.value ->> 0")
 
 
-def insert_new(tx: Connection, portal: str, rows: Sequence[Listed], now: datetime) -> None:
-    """Takes down orders that were never listed before; they are due to be read."""
+LISTED = ("order.listed", "the portal listed it")
+
+
+def insert_new(
+    tx: Connection, portal: str, rows: Sequence[Listed], now: datetime, story: tuple[str, str] = LISTED
+) -> None:
+    """Takes down orders that were never listed before; they are due to be read. `story` is why they are known now."""
     same = facts_of(Order(portal, "", wake_at=now, created_at=now, updated_at=now)) | {"needs": portal}
     listed = sorted(
         [row.external_id, row.service, row.fingerprint, row.status, {"head": dict(row.head)}] for row in rows
     )  # in one order for all workers
     _insert(tx, ("service", "fingerprint", "listed_status"), same, listed)
-    _tell(tx, portal, listed, now, "order.listed", "the portal listed it")
+    _tell(tx, portal, listed, now, *story)
 
 
 def _insert(tx: Connection, own: tuple[str, ...], same: dict[str, Any], rows: list[list[Any]]) -> None:

@@ -19,6 +19,7 @@ from syncer.store.tables import (
     NoticeRow,
     OrderRow,
     PassRow,
+    PushRow,
     RawRow,
     RemoteRow,
     TallyRow,
@@ -44,6 +45,7 @@ JOURNAL = table(JournalRow)
 TALLIES = table(TallyRow)
 FILES = table(FileRow)
 NOTICES = table(NoticeRow)
+PUSHES = table(PushRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 FILE = tuple(fact.name for fact in fields(File))

@@ -247,6 +247,7 @@ class NoticeRow(SQLModel, table=True):
     """What a portal has to say to all its users (`store.Notice`), each once."""
 
     __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_at", "at"),)
 
     portal: str = Field(primary_key=True)
     key: str = Field(primary_key=True, sa_type=Plain)
@@ -254,6 +255,17 @@ class NoticeRow(SQLModel, table=True):
     audience: str = Field(sa_type=Plain)
     sender: str = Field(sa_type=Plain)
     text: str = Field(sa_type=Plain)
+
+
+class PushRow(SQLModel, table=True):
+    """That a portal calls one of its orders by a reference of ours: what an uncertain create is looked up by."""
+
+    __tablename__ = "pushes"
+
+    portal: str = Field(primary_key=True)
+    reference: str = Field(primary_key=True, sa_type=Plain)
+    external_id: str = Field(primary_key=True, sa_type=Plain)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class CursorRow(SQLModel, table=True):

@@ -19,18 +19,19 @@ from syncer.orders import (
     FileState,
     Intent,
     IntentState,
-    Listed,
     Mentions,
     Observation,
     Page,
     Rules,
 )
-from syncer.store import changes, listing, queries
+from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.keeping import Keeping
+from syncer.store.hearing import Hearing
 from syncer.store.leases import Leases
+from syncer.store.pushes import By
 from syncer.store.rows import (
     CURSORS,
     DETAILS,
@@ -39,6 +40,7 @@ from syncer.store.rows import (
     INTENTS,
     ORDERS,
     PASSES,
+    PUSHES,
     RAW,
     REMOTES,
     InHand,
@@ -46,7 +48,7 @@ from syncer.store.rows import (
 )
 
 MOST_SHARED = 64  # orders whose changes share a commit
-COPIED = (ORDERS, DETAILS, RAW, FILES, INTENTS, CURSORS, REMOTES, PASSES)
+COPIED = (ORDERS, DETAILS, RAW, FILES, INTENTS, CURSORS, REMOTES, PASSES, PUSHES)
 Tap = Callable[[str], None]
 _OF_FILES = {FileState.KEPT: "file.kept", FileState.GONE: "file.gone", FileState.REFUSED: "file.refused"}
 
@@ -75,8 +77,12 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting):
-    """One database. Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`."""
+class Store(Keeping, Counting, Hearing):
+    """One database.
+
+    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, and those about what
+    portals say unasked in `Hearing`.
+    """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
@@ -197,20 +203,13 @@ class Store(Keeping, Counting):
             parked=parked,
         )
 
-    def watch(self, portal: str, ids: Collection[str], now: datetime) -> int:
+    def watch(self, portal: str, ids: Collection[str], now: datetime, by: By = By.PERSON) -> int:
         """Orders that are to be asked about now, known or not; returns how many were not.
 
-        For a portal without a list: somebody, or a push of the portal's, has named them.
+        For a portal without a list: somebody has named them. What is named twice counts once.
         """
         with self._write() as tx:
-            there = listing.known(tx, portal, sorted(ids))
-            fresh = [Listed(key, "", "", "") for key in ids if key not in there]
-            if fresh:
-                listing.insert_new(tx, portal, fresh, now)
-            if there:
-                due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": portal, "rev": ORDERS.c.rev + 1}
-                tx.execute(update(ORDERS).where(ORDERS.c.portal == portal, listing.among(tx, list(there))).values(due))
-        return len(fresh)
+            return pushes.name(tx, portal, ids, now, by)
 
     def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool:
         """Writes down what became of a file of an order (kept, gone or refused), in its history too.
