@@ -310,6 +310,7 @@ def test_what_is_left_out_has_its_default(file: Path) -> None:
     assert config.timezone == ZoneInfo("Europe/Stockholm")
     assert (config.state_dir, config.store.file) == (file.parent / "state", file.parent / "state" / "syncer.db")
     assert (config.log, config.web, config.privacy) == (Log(), None, Privacy(erase_after=timedelta(days=90)))
+    assert isinstance(portal, XspPortal)
     assert (portal.timeout, portal.parallel, portal.rate) == (timedelta(seconds=20), 4, 25.0)
     assert (portal.max_answer, portal.ca_file, portal.client_cert) == (32_000_000, None, None)
     assert (portal.poll_every, portal.since) == (timedelta(minutes=2), None)
@@ -567,7 +568,9 @@ def test_a_key_whose_default_the_example_names_can_be_taken_out(example: Path) -
     changed = {"path": full.path, "portals": full.portals}
     assert len(kept) < len(lines) - 20
     assert bare.model_copy(update=changed) == full
-    since = {"since": full.portals["tjansteguiden"].since}
+    portal = full.portals["tjansteguiden"]
+    assert isinstance(portal, XspPortal)
+    since = {"since": portal.since}
     assert bare.portals["tjansteguiden"].model_copy(update=since) == full.portals["tjansteguiden"]
 
 

@@ -29,6 +29,7 @@ from syncer.orders import (
     Unchanged,
 )
 from syncer.portals.downloads import Downloads
+from syncer.remotes.http import TOO_LONG
 from syncer.remotes.kode import Asset, Kode, OrderUnknown, StaleAddress, Tree
 
 STATES = {
@@ -189,13 +190,16 @@ class KodePortal:
         most = self._limit.size
         try:
             kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
-        except TooLarge:
-            return self._refuse(visit.order, file, f"it is larger than max_file_size, {most} bytes")
-        except Unreadable as failure:
-            return self._refuse(visit.order, file, failure.cause + (f" ({failure.hint})" if failure.hint else ""))
+        except (TooLarge, Unreadable) as failure:
+            return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
             self._no_longer_wanted(visit, file)
         return ""
+
+    def _why_not(self, failure: TooLarge | Unreadable) -> str:
+        if isinstance(failure, TooLarge) or failure.cause.startswith(TOO_LONG):
+            return f"it is larger than max_file_size, {self._limit.size} bytes"
+        return failure.cause + (f" ({failure.hint})" if failure.hint else "")
 
     def _pour(self, asset: Asset, write: Callable[[bytes], None]) -> None:
         def take(part: bytes) -> None:

@@ -23,6 +23,7 @@ class By(StrEnum):
 
     PERSON = "a person"
     PUSH = "a push"
+    US = "us, who placed it"
 
 
 def name(tx: Connection, portal: str, ids: Collection[str], now: datetime, by: By) -> int:

@@ -28,8 +28,8 @@ from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
-from syncer.store.keeping import Keeping
 from syncer.store.hearing import Hearing
+from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
 from syncer.store.pushes import By
 from syncer.store.rows import (
@@ -465,8 +465,7 @@ def _written(tx: Connection, thought: list[Change]) -> bool:
     for change in thought:
         if change.placed is not None:
             portal, key = change.placed
-            if not listing.known(tx, portal, [key]):
-                listing.insert_new(tx, portal, [Listed(key, "", "", "")], change.at)
+            pushes.name(tx, portal, [key], change.at, By.US)
     return True
 
 

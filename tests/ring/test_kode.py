@@ -226,5 +226,5 @@ def test_what_became_of_each_file_is_told_by_show(folder: Path) -> None:
         number = world.place(File(name="plan.pdf"))
         world.once()
         shown = world.say("show", f"kode:{number}", "--json").out
-        assert world.files(number)[0].sha256 in shown
+        assert str(world.files(number)[0].sha256) in shown
         assert world.files(number)[0].name in world.say("show", f"kode:{number}").out

@@ -11,7 +11,7 @@ from tests.ring.kode import PLACE, PLACED, KodeWorld, assert_files_are_right
 
 
 def order(world: World) -> str:
-    return world.order(service=PLACED, **PLACE)
+    return world.order(None, service=PLACED, **PLACE)
 
 
 def placed(world: KodeWorld) -> str:
@@ -94,7 +94,7 @@ def test_a_push_with_our_key_settles_what_was_uncertain_once_kode_itself_says_so
         world.once()
         assert world.orders()[number].park is Park.UNCERTAIN
         with world.reading() as store:
-            store.push("kode", placed(world), f"tg.{number}.s1", world.clock())
+            store.push("kode", [(placed(world), f"tg.{number}.s1")], world.clock())
         world.once()
         ours = world.orders()[number]
         assert (ours.park, ours.fulfilment_ref) == (None, placed(world))
@@ -109,7 +109,7 @@ def test_a_push_that_lies_settles_nothing(tmp_path: Path) -> None:
         world.host.fault("reset_before", "kode", "orders.create")
         world.once()
         with world.reading() as store:
-            store.push("kode", str(other), f"tg.{number}.s1", world.clock())
+            store.push("kode", [(str(other), f"tg.{number}.s1")], world.clock())
         world.once()
         assert world.orders()[number].park is Park.UNCERTAIN
 

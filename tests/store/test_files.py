@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.orders import File, FileState, Read, Rules, Watch
+from syncer.orders import Begun, Cursor, File, FileState, Listed, Page, Read, Route, Rules, Watch
 from syncer.store import Store
 from tests.store.filled import DETAILS, NOW, due, everything
 
@@ -60,7 +60,8 @@ def test_what_became_of_a_file_is_in_the_history_without_its_name(store: Store) 
     store.watch("kode", ["4711"], NOW)
     read(store, PLAN)
     kept = File("a1", "Plan.pdf", PLAN.called, state=FileState.KEPT, size=12, sha256="ab")
-    store.note_file("kode:4711", kept, NOW)
+    assert store.note_file("kode:4711", kept, NOW, FileState.WANTED)
+    assert not store.note_file("kode:4711", kept, NOW, FileState.WANTED)
     (one,) = store.files("kode:4711")
     assert (one.state, one.size, one.sha256) == (FileState.KEPT, 12, "ab")
     (line,) = [entry for entry in store.history(order="kode:4711") if entry.event == "file.kept"]
@@ -74,3 +75,16 @@ def test_the_name_that_a_file_had_outside_is_erased_with_the_order_s_people(stor
     assert store.erase(NOW + timedelta(days=1), NOW + timedelta(days=1)) == 1
     assert "Storgata" not in str(everything(file)["files"])
     assert [one.asset for one in store.files("kode:4711")] == ["a1"]
+
+
+def test_an_order_that_is_placed_in_a_portal_is_followed_there_from_the_commit_on_that_tells_of_it(
+    store: Store,
+) -> None:
+    rules = Rules(watched={"kode": Watch()}, accounts={"kode_orders": "kode"}, routes=(Route("tj", "kode_orders"),))
+    store.ingest("tj", Page((Listed("1", "new", "7", "f"),), (), Cursor()), NOW)
+    store.apply("tj:1", Read("received", "7"), NOW, rules)
+    assert store.load("kode:7000001") is None
+    for _ in range(2):
+        store.apply("tj:1", Begun("7000001"), NOW, rules)
+    assert "kode:7000001" in due(store, NOW)
+    assert [line.text for line in store.history(order="kode:7000001")] == ["named by us, who placed it"]
