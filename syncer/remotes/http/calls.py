@@ -207,6 +207,8 @@ class Http:
                 if self._stopped():
                     raise NotTaken(Unavailable(self.remote, operation, "syncer was stopped", order_only=True))
                 pouring.on(part)
+            if not pouring.size and not head.headers.keys() & {"content-length", "transfer-encoding"}:
+                raise requests.ConnectionError  # a head that was cut looks like this, and no file does
             return head
         finally:
             response.close()  # and the connection, where there was more to come

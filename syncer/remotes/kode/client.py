@@ -97,7 +97,7 @@ class Kode:
         """
         operation = "products"
         number = municipality.strip().rjust(4, "0")
-        if len(number) != 4 or not DIGITS.fullmatch(number):
+        if number == "0000" or len(number) != 4 or not DIGITS.fullmatch(number):
             raise Rejected(self._http.remote, operation, "not sent: it is no municipality's number")
         answer = self._call(operation, "GET", "products", safe=True, params={"municipality": number})
         return self._read(operation, answer, reading_products.products)
@@ -132,7 +132,7 @@ class Kode:
             raise Rejected(self._http.remote, operation, "not sent: it is no order's id")
         answer = self._call(operation, "GET", f"orders/{collection_id}", safe=True, missing=True)
         if answer.status == 404:
-            raise OrderUnknown(self._http.remote, operation, self._cause(answer), "see that url is right")
+            raise OrderUnknown(self._http.remote, operation, "HTTP 404", "see that url is right")
         found = self._read(operation, answer, lambda document: tree(document, self._zone))
         if found.id != str(int(collection_id)):
             raise Unreadable(self._http.remote, operation, "the answer is about another order")
@@ -256,11 +256,12 @@ class Kode:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         missing: bool = False,
-        said: Collection[str] = (),
+        said: Collection[str] | None = None,
     ) -> Answer:
         """One call with the token, and once more with a new one after a 401; where `missing`, 404 is an answer too.
 
-        `said` are the texts of people in it, which no refusal may repeat.
+        KODE's word for a refusal is repeated without `said`, the texts of people that were sent; without these, not at
+        all, since it may be about anyone.
         """
 
         def send(carried: Mapping[str, str]) -> Answer:
@@ -274,7 +275,8 @@ class Kode:
         if answer.status >= 500 and not safe:
             raise Uncertain(self._http.remote, operation, f"HTTP {answer.status}")
         if answer.status >= 400 and not (missing and answer.status == 404):
-            raise Rejected(self._http.remote, operation, self._cause(answer, said))
+            told = f"HTTP {answer.status}" if said is None else self._cause(answer, said)
+            raise Rejected(self._http.remote, operation, told)
         return answer
 
     def _led_elsewhere(self, operation: str, answer: Answer, *, safe: bool) -> RemoteError:
@@ -283,7 +285,7 @@ class Kode:
             return Unavailable(self._http.remote, operation, what)
         return Uncertain(self._http.remote, operation, what)
 
-    def _cause(self, answer: Answer, said: Collection[str] = ()) -> str:
+    def _cause(self, answer: Answer, said: Collection[str]) -> str:
         told = self._http.veil(cause(answer))
         for text in said:
             told = told.replace(text, "[hidden]")
