@@ -6,7 +6,7 @@ A name that is made here is one part of a path, is the same for the same input, 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import count
 
 MOST_BYTES = 150  # in UTF-8: room for more beside the 255 that disks have
@@ -32,16 +32,10 @@ def safe_name(called: str, asset: str, taken: Collection[str]) -> str:
     Names that only differ in case or in how a letter is composed count as alike. `asset` is the file's id there, and
     tells apart what a number no longer does.
     """
-    name = _clean(called)
+    stem, ending = _halves(_clean(called))
     known = {_alike(other) for other in taken}
-    stem, ending = _halves(name)
-    sum_ = hashlib.sha256(asset.encode("utf-8", "surrogatepass")).hexdigest()
-    for number in count(1):
-        mark = _mark(number, sum_)
-        found = _cut(stem, MOST_BYTES - len(mark) - len(ending)) + mark + ending
-        if _alike(found) not in known:
-            return found
-    raise AssertionError("numbers have no end")
+    names = (_cut(stem, MOST_BYTES - len(mark + ending)) + mark + ending for mark in _marks(asset))
+    return next(name for name in names if _alike(name) not in known)
 
 
 def folder_of(order: str) -> str:
@@ -91,12 +85,13 @@ def _cut(stem: str, most: int) -> str:
     return stem if len(raw) <= most else raw[:most].decode(errors="ignore").rstrip("./ ")
 
 
-def _mark(number: int, sum_: str) -> str:
-    if number == 1:
-        return ""
-    if number <= NUMBERED:
-        return f" ({number})"
-    return f" ({sum_[:16]})" if number == NUMBERED + 1 else f" ({sum_[:16]} {number - NUMBERED})"
+def _marks(asset: str) -> Iterator[str]:
+    """What tells files of one name apart: nothing, a number, a piece of a checksum, and that with a number."""
+    yield ""
+    yield from (f" ({number})" for number in range(2, NUMBERED + 1))
+    known_by = hashlib.sha256(asset.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    yield f" ({known_by})"
+    yield from (f" ({known_by} {number})" for number in count(2))
 
 
 def _alike(name: str) -> str:

@@ -66,7 +66,7 @@ class Part:
     def _add(self, chunk: bytes) -> None:
         if self.size + len(chunk) > self.most:
             raise TooLarge(self.most)
-        with tapped(self.tap, "file.write"), explained(self.place):
+        with explained(self.place), tapped(self.tap, "file.write"):
             left = memoryview(chunk)
             while left:
                 left = left[os.write(self.number, left) :]

@@ -108,10 +108,14 @@ class Shelf:
             NotThere: there is no such file.
             DiskTrouble: it can't be read.
         """
-        with explained(self._root / folder):
-            number = self._number(folder, name)
+        place = self._root / folder
+        with explained(place):
+            try:
+                number = self._number(folder, name)
+            except FileNotFoundError:
+                raise NotThere(f"files {place}: the file is missing") from None
         if number is None:
-            raise NotThere(f"files {self._root / folder}: what has that name is not a file")
+            raise NotThere(f"files {place}: what has that name is not a file")
         return os.fdopen(number, "rb")
 
     def sweep(self) -> int:

@@ -25,7 +25,7 @@ _CURES = {
     errno.EEXIST: _IN_THE_WAY,
     errno.ELOOP: _IN_THE_WAY,
     errno.ENOTEMPTY: _IN_THE_WAY,
-    errno.EFBIG: "neither the disk nor a limit of the system may be that small: allow larger files",
+    errno.EFBIG: "the disk or a limit (LimitFSIZE) lets no file be so large: raise it, or use another disk",
     errno.EMFILE: "the program may open no more files: raise its limit (LimitNOFILE)",
     errno.ENFILE: "the system may open no more files: end what holds so many",
     errno.ENOENT: "the folder is missing, or a link that leads nowhere: see what files_dir is",
