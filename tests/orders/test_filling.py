@@ -1,12 +1,14 @@
 """Templates: fields of the order in a text, and nothing else that a template could ask for."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.orders import Unfilled, fill, lookup, names_in
 
-DETAILS = {
+DETAILS: dict[str, dict[str, Any]] = {
     "head": {"id": "ord-7781", "service": 812, "blank": "  ", "nothing": None},
     "office": {"corporateNumber": "559999-0001", "braces": "{head.id} {{x}}", "zip-code": "222 22"},
 }
