@@ -28,8 +28,8 @@ from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
-from syncer.store.keeping import Keeping
 from syncer.store.hearing import Hearing
+from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
 from syncer.store.pushes import By
 from syncer.store.rows import (
