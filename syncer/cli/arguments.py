@@ -101,6 +101,10 @@ def _add_reading(commands: Any) -> None:
         commands, "files", "filing", "an order's files: where they are, and what became of each", json=True
     )
     files.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
+    messages = _command(
+        commands, "messages", "messages", "what portals say to all who use them, newest first", json=True
+    )
+    messages.add_argument("--limit", type=_count(999_999_999), metavar="N", help="only the N newest")
     verify = _command(
         commands, "verify", "verifying", "compare with what the remotes say, and change nothing anywhere", json=True
     )

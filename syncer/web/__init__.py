@@ -1,14 +1,15 @@
-"""Health, metrics and the status page of `syncer run`, over HTTP and for reading only.
+"""Health, metrics and the status page of `syncer run`, over HTTP and for reading only; and where portals push.
 
-Imports the store's reading verbs, the orders' values and telemetry; Flask, cheroot and prometheus-client are imported
-in here alone, and only once a server is wanted. Never in here: a call to a remote, a write to the store, a secret, an
-order's details. What goes wrong in here stops no pass.
+Imports the store's reading verbs, its verbs for pushes, the orders' values and telemetry; Flask, cheroot and
+prometheus-client are imported in here alone, and only once a server is wanted. Never in here: a call to a remote,
+another write to the store, a secret, an order's details. What goes wrong in here stops no pass.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from syncer.web.push import Malformed, Post, Pushed, digest_of
 from syncer.web.site import Called, Passed, Site, Vitals
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from syncer.web.metrics import Metrics
     from syncer.web.server import Server
 
-__all__ = ["Called", "Passed", "Site", "Vitals", "counting", "serving"]
+__all__ = [
+    "Called", "Malformed", "Passed", "Post", "Pushed", "Site", "Vitals", "counting", "digest_of", "serving",
+]  # fmt: skip
 
 
 def counting() -> "Metrics":
@@ -37,11 +40,12 @@ def serving(
     """
     from syncer.web.app import make_app
     from syncer.web.glance import Glance
+    from syncer.web.inbox import Inbox
     from syncer.web.server import Server
 
     glance = Glance(store, site, vitals)
     metrics.show(glance)
-    server = Server(make_app(glance, metrics), site().host, site().port)
+    server = Server(make_app(glance, metrics), site().host, site().port, Inbox(glance, metrics))
     server.start()
     try:
         yield server

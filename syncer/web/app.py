@@ -1,8 +1,9 @@
 """What is answered to which request: the routes, and what holds for every answer.
 
-For reading only: another method than GET and HEAD finds nothing. Every answer forbids the browser all that the pages
-don't need. A request that names another host than ours is refused: a page elsewhere could have a name of its own
-lead here, and read what is on loopback.
+For reading only: another method than GET and HEAD finds nothing; what portals push is for the `inbox`. Every answer
+forbids the browser all that the pages don't need. A request that names another host than ours is refused: a page
+elsewhere could have a name of its own lead here, and read what is on loopback. What comes for the inbox may name any:
+a proxy may pass it on, and it is no good without the secret.
 """
 
 import ipaddress
@@ -39,6 +40,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+PUSHES = "/push/"  # where portals push; what is none of the inbox's there is a page that there isn't
 REFRESH = 10  # seconds
 ACTS = {
     Act.LOOK: "It is read at the portal",
@@ -73,7 +75,7 @@ def make_app(glance: Glance, metrics: Metrics) -> Flask:
 
     @app.get("/metrics")
     def _metrics() -> BaseResponse:
-        metrics.expect(glance.site.portals)  # there may be new ones
+        metrics.expect(glance.site.portals, glance.site.posts)  # there may be new ones
         return Response.from_app(scraped, {**request.environ, "REQUEST_METHOD": "GET"})  # it knows no HEAD
 
     _guard(app, _Hosts(glance.site))
@@ -158,7 +160,7 @@ def _is_address(name: str) -> bool:
 def _guard(app: Flask, hosts: _Hosts) -> None:
     @app.before_request
     def _is_for_us() -> tuple[str, int] | None:
-        if hosts.know(request.headers.get("Host", "")):
+        if hosts.know(request.headers.get("Host", "")) or request.path.startswith(PUSHES):
             return None
         text = "This server does not know itself by that name. Set public_url under [web] to the address that you use."
         return _message("Not here", text), HTTPStatus.MISDIRECTED_REQUEST

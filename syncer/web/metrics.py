@@ -30,6 +30,7 @@ ACCOUNTS = {
     "new": "Listed rows of orders not seen before.",
     "unreadable": "Listed rows that could not be read.",
 }
+PUSHED = ("stored", "malformed", "too_large", "not_stored", "bug")
 
 
 class Metrics:
@@ -52,6 +53,7 @@ class Metrics:
         self._accounts = {
             name: Counter(f"syncer_poll_{name}", told, ("portal",), registry=on) for name, told in ACCOUNTS.items()
         }
+        self._pushes = Counter("syncer_pushes", "Pushes of portals.", ("portal", "outcome"), registry=on)
         ProcessCollector(registry=on)
 
     def called(self, fact: Called) -> None:
@@ -70,12 +72,19 @@ class Metrics:
             for name, counter in self._accounts.items():
                 counter.labels(portal).inc(getattr(accounting, name))
 
+    def pushed(self, portal: str, outcome: str) -> None:
+        """A portal has pushed, and this came of it (`inbox.OUTCOMES`)."""
+        self._pushes.labels(portal, outcome).inc()
+
     def show(self, glance: Glance) -> None:
         """From now on there are gauges, too, of what stands in the store and of how the service is."""
         self.registry.register(Gauges(glance))
 
-    def expect(self, portals: Iterable[str]) -> None:
+    def expect(self, portals: Iterable[str], pushing: Iterable[str] = ()) -> None:
         """Begins the series of these portals at 0, so that their first increase shows."""
+        for portal in pushing:
+            for outcome in PUSHED:
+                self._pushes.labels(portal, outcome)
         for portal in portals:
             for counter in (self._polls, *self._accounts.values()):
                 counter.labels(portal)

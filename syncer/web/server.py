@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from cheroot import connections, wsgi
-from cheroot.server import HTTPConnection
+from cheroot.server import HTTPConnection, HTTPRequest
 
 from syncer.errors import SyncerError
 from syncer.telemetry import log, place, story
@@ -36,12 +36,19 @@ class WebError(SyncerError):
     """The pages can't be served where the configuration says; the text says what to do."""
 
 
-class Server:
-    """Serves a WSGI application on an address, from `start` to `stop`."""
+def _nothing(_environ: dict[str, Any], _start_response: Any) -> None:
+    """Answers no request."""
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
+
+class Server:
+    """Serves a WSGI application on an address, from `start` to `stop`.
+
+    `first` is asked first, as an application is, but may return None; what it answers isn't slowed down.
+    """
+
+    def __init__(self, application: Any, host: str, port: int, first: Any = _nothing) -> None:
         self._address = (host, port)
-        self._http = _Http(self._address, _paced(application, RATE))
+        self._http = _Http(self._address, _first(first, _paced(application, RATE)))
         self._where = f"[{host}]" if ":" in host else host
         self._port = port
         self._thread: threading.Thread | None = None
@@ -109,6 +116,17 @@ def _see_that_it_is_free(host: str, port: int) -> None:
         probe.bind(address)
 
 
+def _first(one: Any, other: Any) -> Any:
+    """The answer of one, or of the other where that is None."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        found: Iterable[bytes] | None = one(environ, start_response)
+        answered: Iterable[bytes] = other(environ, start_response) if found is None else found
+        return answered
+
+    return answer
+
+
 def _paced(application: Any, rate: float) -> Any:
     """The application, at most so many requests a second: whoever comes sooner waits."""
     lock = threading.Lock()
@@ -162,7 +180,17 @@ class _Reaper:
                     connection.socket.shutdown(socket.SHUT_RDWR)
 
 
+class _Request(HTTPRequest):
+    def respond(self) -> None:
+        """What comes after a body whose end isn't sure is not believed to be a request: it may be the body's rest."""
+        sure = not self.chunked_read and self.inheaders.get(b"Content-Length", b"0").isdigit()
+        self.close_connection = self.close_connection or not sure
+        super().respond()  # type: ignore[no-untyped-call]
+
+
 class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
+
     def communicate(self) -> Any:
         self.server.reaper.begin(self)
         try:

@@ -1,6 +1,6 @@
 """What the pages and metrics are about: facts of the configuration, and of the service that runs.
 
-Values only: no Flask, no store.
+Values only: no Flask.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,15 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from syncer.orders import Accounting, Rules
+from syncer.web.push import Post
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the configuration says that matters here.
 
-    `public_host` is the name by which others reach the server, if it has one. `portals` are polled so often.
+    `public_host` is the name by which others reach the server, if it has one. `portals` are polled so often;
+    `posts` are those that push, by name.
     """
 
     host: str
@@ -25,6 +27,7 @@ class Site:
     rules: Rules
     portals: Mapping[str, timedelta] = field(default_factory=dict)
     fulfilments: tuple[str, ...] = ()
+    posts: Mapping[str, Post] = field(default_factory=dict)
     public_host: str | None = None
     version: str = ""
 

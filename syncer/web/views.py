@@ -4,16 +4,18 @@ Only what is named here reaches a page: never an order's details, an intent's pa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from syncer.orders import Act, Intent, Next, Order, State, help_for, upcoming
-from syncer.store import STEPS, Entry, Explained, Figures, Oldest, RemoteHealth
+from syncer.store import STEPS, Entry, Explained, Figures, Notice, Oldest, RemoteHealth
 from syncer.web.glance import Glance
 from syncer.web.site import Vitals
 from syncer.web.words import listed, several
 
 MOST_PARKED, LATEST, MOST_LINES = 20, 12, 200
+MOST_NOTICES, OLD_NEWS = 3, timedelta(days=14)
+MOST_WORDS = 500  # characters of a notice
 BAR = 1000  # units that the bar of today's orders is long
 
 
@@ -90,6 +92,7 @@ class StatusView:
     unknown: int
     latest: tuple[Brief, ...]
     states: Mapping[str, int]
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,13 @@ def status_of(glance: Glance) -> StatusView:
         unknown=figures.unknown,
         latest=tuple(_brief(order) for order in store.orders(limit=LATEST)),
         states=figures.states,
+        notices=tuple(map(_notice, store.notices(MOST_NOTICES, glance.now() - OLD_NEWS))),
     )
+
+
+def _notice(one: Notice) -> Notice:
+    """A notice, cut where it is too long for the page."""
+    return one if len(one.text) <= MOST_WORDS else replace(one, text=f"{one.text[:MOST_WORDS]}…")
 
 
 def _remotes(glance: Glance, figures: Figures) -> list[RemoteView]:
