@@ -22,6 +22,7 @@ from syncer.orders import (
     Broke,
     CannotTell,
     Found,
+    GiveRefused,
     Held,
     Illegible,
     Intent,
@@ -52,7 +53,7 @@ MOST_STEPS = 40  # of one order in one go; a plain one takes about eight
 MOST_TRIES = 2  # of one call in one go
 BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
-REFUSALS = (TellRefused, MessageRefused, RegisterRefused, Refused, WithdrawRefused, Held, Moved)
+REFUSALS = (TellRefused, MessageRefused, RegisterRefused, GiveRefused, Refused, WithdrawRefused, Held, Moved)
 
 
 @dataclass(slots=True)
