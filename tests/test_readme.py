@@ -33,7 +33,7 @@ REASONS = {
     Park.REOPENED: "… says active again after it said delivered",
     Park.BUG: "a bug in syncer, …",
 }
-NOT_YET = {Park.FILES, Park.REGISTER}  # nothing that can be configured leads there yet
+NOT_YET = {Park.FILES, Park.REGISTER, Park.AWAITED}  # nothing that can be configured leads there yet
 
 
 def blocks(kind: str) -> list[str]:

@@ -20,6 +20,7 @@ from syncer.orders import (
     CancelledByHand,
     DeliveredByHand,
     Done,
+    Given,
     Intent,
     IntentState,
     Kind,
@@ -98,6 +99,8 @@ def _in_words(order: Order, intent: Intent) -> str:
             return f"have {intent.target} deliver {order.name}" + (f" as {service}" if service else "")
         case Kind.CANCEL:
             return f"have {intent.target} cancel {order.name}"
+        case Kind.GIVE:
+            return f"give {intent.target} part {intent.payload['n']} of the result of {order.name}"
 
 
 def _report(summary: Summary, parked: list[Order], *, as_json: bool) -> int:
@@ -229,6 +232,8 @@ def _as_done(engine: Engine, intent: Intent, ref: str | None) -> Observation:
             return Withdrawn()
         case Kind.REGISTER:
             return Registered(intent.target, ref)
+        case Kind.GIVE:
+            return Given(left=True, what="by an operator's word")  # what is left is found out with the next one
         case Kind.SUBMIT:
             followed = intent.target in engine.room.followers and ref is not None
             return Begun(ref, "by an operator's word") if followed else Done(ref, "by an operator's word")

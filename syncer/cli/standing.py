@@ -24,6 +24,7 @@ HELP = {
     Park.CANCEL: "stop it by hand, then syncer cancel ORDER",
     Park.FILES: "see why in syncer files ORDER, then syncer retry ORDER",
     Park.REGISTER: "see to it in the order system, then syncer retry ORDER",
+    Park.AWAITED: "it goes on when that is done; or syncer deliver ORDER, or syncer cancel ORDER",
     Park.BUG: "send us the log around it, then syncer retry ORDER",
 }
 

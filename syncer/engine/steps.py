@@ -22,6 +22,7 @@ from syncer.orders import (
     Broke,
     CannotTell,
     Found,
+    GiveRefused,
     Held,
     Illegible,
     Intent,
@@ -53,7 +54,7 @@ MOST_TRIES = 2  # of one call in one go
 BROKEN_AGAIN = timedelta(hours=1)  # until an order whose row can't be read is tried again
 SOON = timedelta(seconds=2)  # until it is seen whether files have come
 AGAIN = timedelta(seconds=30)  # until a call that was tried twice is tried again
-REFUSALS = (TellRefused, MessageRefused, RegisterRefused, Refused, WithdrawRefused, Held, Moved)
+REFUSALS = (TellRefused, MessageRefused, RegisterRefused, GiveRefused, Refused, WithdrawRefused, Held, Moved)
 
 
 @dataclass(slots=True)

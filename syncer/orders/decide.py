@@ -12,6 +12,7 @@ from typing import Any
 from syncer.orders.plan import SLOWLY, Act, Next, deadline, next_rung, plan, route_of
 from syncer.orders.values import (
     FINAL,
+    SUPPLIED,
     Absent,
     Begun,
     Broke,
@@ -20,6 +21,8 @@ from syncer.orders.values import (
     Done,
     Failed,
     Fetched,
+    Given,
+    GiveRefused,
     Held,
     Illegible,
     Intent,
@@ -40,6 +43,7 @@ from syncer.orders.values import (
     Retried,
     Rules,
     State,
+    Supplied,
     TellRefused,
     Terms,
     Told,
@@ -157,8 +161,15 @@ def _settle(  # noqa: PLR0911 - a list of cases
     if asked or next_rung(order.portal_status, order.state) is not None:
         return order
     if order.work is Work.UNBEGUN:
-        return _route(order, rules)
+        return _route(order, rules) if order.awaits is None else _too_late(order, now)
     return _park(order, Park.FAILED, f"{order.fulfilment} has ended its work, and nothing says how to go on")
+
+
+def _too_late(order: Order, now: datetime) -> Order:
+    """What another party was to do, and hasn't: a person looks at it. When it is done all the same, it goes on."""
+    if order.awaits_until is None or now < order.awaits_until:
+        return order
+    return _park(order, Park.AWAITED, f"{order.awaits}, and has not until {order.awaits_until:%Y-%m-%d %H:%M} UTC")
 
 
 def _ended_otherwise(order: Order) -> Order:
@@ -255,17 +266,37 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
         explained=order.explained or seen.explained,
         service=seen.service or order.service,
         wish_at=seen.wish_at,
-        details=seen.details or order.details,
+        details=_details(order, seen),
         look_due=False,
         files_due=seen.files_due,
+        awaits=seen.awaits or None,
+        awaits_until=seen.awaits_until if seen.awaits else None,
     )
-    if order.park is Park.UNREADABLE:
+    if order.park in {Park.UNREADABLE, Park.AWAITED}:
         order = _unpark(order)
     first = order.state is State.NEW
     if order.portal in rules.watched and first and seen.status in set(State):
         return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
     order = _status_seen(order, seen.status, now)
     return order.but(register_doubt=seen.ours or order.taken_over) if first else order
+
+
+def _details(order: Order, seen: Read) -> Mapping[str, Mapping[str, Any]]:
+    """What was read, but for what somebody has supplied: a reading that was under way meanwhile doesn't know of it."""
+    supplied = {name: part for name, part in order.details.items() if name in SUPPLIED}
+    return {**seen.details, **supplied} if seen.details and supplied else seen.details or order.details
+
+
+def _supplied(order: Order, seen: Supplied, now: datetime, rules: Rules) -> Order:
+    after = _kept(order, seen, now, rules)
+    return after if after is order else after.but(look_due=True)
+
+
+def _kept(order: Order, seen: Supplied, _now: datetime, _rules: Rules) -> Order:
+    """Added to what is known; what says nothing new changes nothing."""
+    before = order.details.get(seen.section)
+    section = {**(before or {}), **seen.values}
+    return order if section == before else order.but(details={**order.details, seen.section: section})
 
 
 def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> Order:
@@ -383,6 +414,14 @@ def _message_refused(order: Order, seen: MessageRefused, _now: datetime, _rules:
     order = order.but(message=None)
     why = f"{order.portal} refused a message: {seen.cause}"
     return order if order.parked is not None else _park(order, Park.PORTAL, why)
+
+
+def _given(order: Order, seen: Given, _now: datetime, _rules: Rules) -> Order:
+    return _said(order).but(given=order.given + 1, given_all=not seen.left)
+
+
+def _give_refused(order: Order, seen: GiveRefused, _now: datetime, _rules: Rules) -> Order:
+    return _park(order, Park.PORTAL, _beside(order, f"{order.portal} refused a result: {seen.cause}"))
 
 
 # --- what the order system says -------------------------------------------------------------------------------
@@ -550,8 +589,8 @@ def _reopened(order: Order) -> Order:
 
 
 def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Order:
-    """It is made without being looked up again, a message too, of which the log can't tell."""
-    taken_over = order.taken_over and order.message is None
+    """It is made without being looked up again, a message too, of which the log can't tell, and a result."""
+    taken_over = order.taken_over and order.message is None and order.state is not State.DELIVERED
     return _said(order).but(doubt=False, taken_over=taken_over, look_due=True)
 
 
@@ -573,7 +612,7 @@ def _ended_by_hand(order: Order, seen: Observation, now: datetime, rules: Rules)
         return order
     if isinstance(seen, CancelledByHand):
         return _cancelled_by_hand(order, seen, now, rules)
-    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE, given_all=True)
 
 
 def _by_hand(order: Order, state: State, rules: Rules) -> Order:
@@ -630,6 +669,7 @@ _R, _A, _W, _D, _C = _OPEN + _ENDED
 
 TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Read: _row(_rule(_read, _R, _A, _W, _D, _C), new=_rule(_read, _R, _A, _W, _D, _C), ended=_rule(_read, _D, _C)),
+    Supplied: _row(Rule(_supplied), new=Rule(_supplied), ended=Rule(_kept)),
     Unchanged: _row(Rule(_unchanged), ended=Rule(_unchanged)),
     Fetched: _row(Rule(_fetched), ended=Rule(_fetched)),
     Moved: _row(_rule(_moved, _R, _A, _W, _D, _C), ended=_rule(_moved, _D, _C)),
@@ -641,6 +681,8 @@ TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Registered: _row(Rule(_registered), ended=Rule(_registered)),
     RegisterRefused: _row(Rule(_register_refused), ended=Rule(_register_refused)),
     NotRegistered: _row(Rule(_not_registered), ended=Rule(_not_registered)),
+    Given: _row(Rule(_given), ended=Rule(_given)),
+    GiveRefused: _row(Rule(_give_refused), ended=Rule(_give_refused)),
     Begun: _row(_rule(_begun, _A), ended=Rule(_begun)),
     Done: _row(_rule(_done, _D), ended=Rule(_done)),
     Failed: _row(_rule(_failed, _W), ended=Rule(_failed)),

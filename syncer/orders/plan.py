@@ -32,6 +32,7 @@ MESSAGE_LIMIT = 255  # the portal's own limit isn't documented (xsp.md, section 
 QUICK = timedelta(hours=1)  # most that is delivered without a person is (kode.md, section 13)
 RAREST = timedelta(hours=1)
 SET_ASIDE = frozenset({Park.BUG, Park.REOPENED})  # of a watched order: else it is asked about, parked or not
+LOOKED_BEFORE = frozenset({Kind.SUBMIT, Kind.REGISTER, Kind.GIVE})
 FOLLOWED_PARKS = frozenset({Park.DEADLINE, Park.VANISHED})
 
 
@@ -92,10 +93,15 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
         return _to_read(order) or _to_watch(order, rules.watched[order.portal], now)
     if intent is not None and intent.state in OPEN_INTENT:
         return _go_on(order, intent, now, rules)
-    for rule in (_to_read, _to_withdraw, _to_tell, _to_say):
-        step = rule(order)
-        if step is not None:
-            return step
+    step = (
+        _to_read(order)
+        or _to_withdraw(order)
+        or _to_tell(order, rules)
+        or _to_say(order)
+        or _to_give(order, now, rules)
+    )
+    if step is not None:
+        return step
     if order.parked is not None:
         return _set_aside(order, now, rules)
     if order.final:
@@ -105,7 +111,7 @@ def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Ne
 
 def _go_on(order: Order, intent: Intent, now: datetime, rules: Rules) -> Next:
     if intent.state is IntentState.PLANNED:
-        stale = intent.kind in {Kind.SUBMIT, Kind.REGISTER} and not _fresh(order, now)
+        stale = intent.kind in LOOKED_BEFORE and not _fresh(order, now)
         if order.look_due or stale:  # what was decided before an outage may not hold after it
             return Next(Act.LOOK, "the portal is read again before the call is made", order.wake_at, intent)
         return Next(Act.SEND, "decided, not yet sent", order.wake_at, intent)
@@ -174,9 +180,11 @@ def _to_withdraw(order: Order) -> Next | None:
     return Next(Act.SEND, "the order was cancelled", None, Intent(key, Kind.CANCEL, order.fulfilment or "", payload))
 
 
-def _to_tell(order: Order) -> Next | None:
+def _to_tell(order: Order, rules: Rules) -> Next | None:
     rung = next_rung(order.portal_status, order.state)
     if rung is None or order.park in {Park.PORTAL, Park.CANCEL, Park.REOPENED, Park.UNCERTAIN}:
+        return None
+    if rung is State.DELIVERED and _owed(order, rules):
         return None
     key = f"{order.reference}.t{order.tells + 1}"
     payload = {"status": rung, "from": order.portal_status or ""}
@@ -192,6 +200,27 @@ def _to_say(order: Order) -> Next | None:
     return Next(Act.FIND if order.taken_over else Act.SEND, "the failure is told on the order", None, intent)
 
 
+def _owed(order: Order, rules: Rules) -> bool:
+    """Whether the portal takes results, and may not have all of this order's."""
+    done = order.state is State.DELIVERED and order.work is Work.DONE
+    return done and order.portal in rules.gives and not order.given_all
+
+
+def _to_give(order: Order, now: datetime, rules: Rules) -> Next | None:
+    """The next part of the result, handed to the portal once, before it is told `delivered`.
+
+    What a former life may have given is asked about first; where that can't be, a person is.
+    """
+    if order.park is not None or not _owed(order, rules):
+        return None
+    if not _fresh(order, now):
+        return Next(Act.LOOK, "the portal is read again before the result is given")
+    n = order.given + 1
+    first = _first_state(order.taken_over)
+    intent = Intent(f"{order.reference}.g{n}", Kind.GIVE, order.portal, {"n": str(n)}, first)
+    return Next(Act.FIND if order.taken_over else Act.SEND, "the portal is to have the result", None, intent)
+
+
 def _set_aside(order: Order, now: datetime, rules: Rules) -> Next:
     if order.park in FOLLOWED_PARKS and order.work is Work.BEGUN and _terms(order, rules).followed:
         return Next(Act.FOLLOW, f"parked ({order.parked}), but it may still come right", now + SLOWLY)
@@ -204,6 +233,8 @@ def _to_deliver(order: Order, now: datetime, rules: Rules) -> Next:
         if terms.followed:
             return Next(Act.FOLLOW, f"{order.fulfilment} is at work on it", now + _patience(order, terms, now))
         return Next(Act.PERSON, "a person delivers it, and says so: deliver or cancel", deadline(order, rules))
+    if order.awaits is not None and order.work is Work.UNBEGUN:
+        return Next(Act.WAIT, order.awaits, order.awaits_until)
     if order.hold_until is not None and order.hold_until > now:
         return Next(Act.WAIT, f"wished for later, and kept here until then for {order.fulfilment}", order.hold_until)
     route = route_of(order, rules)

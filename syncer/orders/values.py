@@ -56,6 +56,7 @@ class Park(StrEnum):
     REOPENED = "reopened"
     FILES = "files"
     REGISTER = "register"
+    AWAITED = "awaited"
     BUG = "bug"
 
 
@@ -67,6 +68,7 @@ class Kind(StrEnum):
     REGISTER = "register"
     SUBMIT = "submit"
     CANCEL = "cancel"
+    GIVE = "give"  # a part of the result is handed back to the portal
 
 
 class IntentState(StrEnum):
@@ -82,6 +84,7 @@ class IntentState(StrEnum):
 OPEN_INTENT = frozenset({IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN})
 
 
+SUPPLIED = frozenset({"ticket", "form"})  # sections of an order's details that no reading of a portal replaces
 NAMELESS = "row-"  # how the external_id of an order begins that was listed without an id
 
 
@@ -179,6 +182,10 @@ class Order:
     register_doubt: bool = False
     register_due: bool = False
     registers: int = 0
+    awaits: str | None = None
+    awaits_until: datetime | None = None
+    given: int = 0
+    given_all: bool = False
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     wake_at: datetime | None = None
     wake_firm: bool = False
@@ -270,12 +277,17 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one listing said, and the cursor that it moves to."""
+    """What one listing said, and the cursor that it moves to.
+
+    `owner` names the head's field that tells whose order a row is. With it, the list is all that the portal says of an
+    order: the head of a changed row replaces the one that is kept, unless it is another owner's.
+    """
 
     rows: tuple[Listed, ...]
     broken: tuple[Broken, ...]
     cursor: Cursor
     warning: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +347,8 @@ class Read(Observation):
 
     `explained`: a failure of ours is written there. `files` are those that are new or have changed, to be written down
     with it; `files_due`: some of all that it has are still to be seen to. `ours`: what stands there shows that it once
-    went through our hands.
+    went through our hands. `awaits` is what another party must do before the order can be handed over, until
+    `awaits_until`. `listed` is the list's word for the status, where that is another one.
     """
 
     status: str
@@ -346,10 +359,28 @@ class Read(Observation):
     files: tuple[File, ...] = ()
     files_due: bool = False
     ours: bool = False
+    awaits: str = ""
+    awaits_until: datetime | None = None
+    listed: str | None = None
 
     @property
     def text(self) -> str:
         return f"the portal says {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied(Observation):
+    """Somebody has supplied a part of what is to be known of the order: one of the sections `SUPPLIED`.
+
+    The values are what a person wrote, or stand for one: they go to the order's details and nowhere else.
+    """
+
+    section: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return f"the {self.section} was supplied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,9 +427,10 @@ class Illegible(_Caused):
 
 @dataclass(frozen=True, slots=True)
 class Told(Observation):
-    """The portal says what we told it."""
+    """The portal says what we told it. `listed` is the list's word for it, where that is another one."""
 
     status: str
+    listed: str | None = None
 
     @property
     def text(self) -> str:
@@ -456,6 +488,26 @@ class NotRegistered(Observation):
     @property
     def text(self) -> str:
         return "an operator said: not registered"
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Observation):
+    """The portal has one more part of the result, or none was left to be given; `left`: others may be.
+
+    `what` says which, in words of our own.
+    """
+
+    left: bool
+    what: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"given to the portal: {self.what}" if self.what else "a part of the result was given to the portal"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveRefused(_Caused):
+    """The portal would not take a part of the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -582,6 +634,7 @@ class CancelledByHand(Observation):
 
 OBSERVATIONS: tuple[type[Observation], ...] = (
     Read,
+    Supplied,
     Unchanged,
     Fetched,
     Moved,
@@ -593,6 +646,8 @@ OBSERVATIONS: tuple[type[Observation], ...] = (
     Registered,
     RegisterRefused,
     NotRegistered,
+    Given,
+    GiveRefused,
     Begun,
     Done,
     Failed,
@@ -680,6 +735,7 @@ class Rules:
     `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
     `watched` are the portals that are asked and never told. `accounts` names, for a fulfilment that places orders in
     such a portal, that portal: what is placed is an order of it too, and followed there.
+    `watched` are the portals that are asked and never told. `gives` are those that take the results of what was done.
     """
 
     routes: tuple[Route, ...] = ()
@@ -687,6 +743,7 @@ class Rules:
     patience: Mapping[str, timedelta] = field(default_factory=dict)
     watched: Mapping[str, Watch] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
+    gives: frozenset[str] = frozenset()
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

@@ -3,7 +3,7 @@
 What an observation means for an order is decided elsewhere; how a call goes over the wire too.
 """
 
-from syncer.portals.kode import KodePortal, Ledger
-from syncer.portals.xsp import Window, XspPortal
+from syncer.portals.window import Window
+from syncer.portals.xsp import XspPortal
 
-__all__ = ["KodePortal", "Ledger", "Window", "XspPortal"]
+__all__ = ["Window", "XspPortal"]

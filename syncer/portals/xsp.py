@@ -1,10 +1,12 @@
-"""An XSP account as a portal: its list is read with an overlap, and each order is told how it stands."""
+"""XSP as a portal: its lists and orders become observations, and statuses and messages become calls (xsp.md).
+
+What an observation means for an order is decided elsewhere; how a call goes over the wire too.
+"""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -32,6 +34,7 @@ from syncer.orders import (
     TellRefused,
     Told,
 )
+from syncer.portals.window import Window
 from syncer.remotes.http import LATE, TOO_LONG
 from syncer.remotes.xsp import Log, Row, Xsp
 
@@ -40,15 +43,6 @@ AT_ONCE = re.compile(r"asap|0000-00-00.*|0", re.IGNORECASE)  # a zero date is a 
 LOG_LAG, AGAIN = timedelta(minutes=15), 60.0  # how long a log that shows less than it should is not believed
 REMEMBERED = 10_000  # rows of a listing that are kept to be compared with the next; of a longer one, none
 CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How far back a portal is read. `since` is the first day ever read, `overlap` and `rescan` are in days."""
-
-    since: date | None = None
-    overlap: int = 1
-    rescan: int = 14
 
 
 class XspPortal:

@@ -164,8 +164,11 @@ def _placed(before: Order, after: Order, rules: Rules) -> tuple[str, str] | None
 def _listed(before: Order, seen: Observation) -> str | None:
     """What a listing that is no news says from now on: what we wrote, or what was read to have changed.
 
-    A list that is behind is read for once; then it is known to say so.
+    A list that is behind is read for once; then it is known to say so. Where the list has words of its own, it is
+    compared with those.
     """
+    if isinstance(seen, Read | Told) and seen.listed is not None:
+        return seen.listed
     if isinstance(seen, Told):
         return seen.status
     return seen.status if isinstance(seen, Read | Moved) and seen.status != before.portal_status else None

@@ -158,6 +158,10 @@ class OrderRow(SQLModel, table=True):
     register_doubt: bool = _no()
     register_due: bool = _no()
     registers: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    awaits: str | None = _text()
+    awaits_until: datetime | None = _at()
+    given: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    given_all: bool = _no()
     wake_at: datetime | None = _at()
     wake_firm: bool = False
     created_at: datetime | None = _at()

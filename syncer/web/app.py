@@ -58,6 +58,7 @@ KINDS = {
     Kind.REGISTER: "register it",
     Kind.SUBMIT: "hand the order over",
     Kind.CANCEL: "withdraw it",
+    Kind.GIVE: "hand the result back",
 }
 
 

@@ -94,6 +94,10 @@ FACTS: Mapping[str, Sequence[Any]] = {
     "register_doubt": BOTH,
     "register_due": BOTH,
     "registers": COUNTS,
+    "awaits": [None, None, "the agent must open its page"],
+    "awaits_until": MAYBE,
+    "given": COUNTS,
+    "given_all": BOTH,
     "wake_at": MAYBE,
     "wake_firm": BOTH,
     "created_at": MAYBE,
@@ -120,6 +124,12 @@ PARTS: Mapping[str, Sequence[Any]] = {
     "target": ["gks4"],
     "left": BOTH,
     "refused": WORDS,
+    "awaits": ["", "", "the agent must open its page"],
+    "awaits_until": MAYBE,
+    "listed": [None, "Unnamed"],
+    "section": ["ticket", "form"],
+    "values": [{}, {"target_id": "OBJ1_2"}],
+    "what": WORDS,
 }
 
 
@@ -173,9 +183,9 @@ def some_rules(take: Draw[Any]) -> Rules:
     if take(BOTH):
         return RULES
     routes = () if take(BOTH) else (Route("tj", take(TARGETS), register=take(["", "gks4"])),)
-    return Rules(
-        routes, {name: Terms(deadline=take(SPANS), followed=take(BOTH)) for name in TARGETS[: take([0, 2, 3])]}
-    )
+    gives: frozenset[str] = take([frozenset(), frozenset({"tj"})])
+    terms = {name: Terms(deadline=take(SPANS), followed=take(BOTH)) for name in TARGETS[: take([0, 2, 3])]}
+    return Rules(routes, terms, gives=gives)
 
 
 def an_intent(take: Draw[Any], order: Order, now: datetime, rules: Rules) -> Intent | None:
@@ -183,7 +193,7 @@ def an_intent(take: Draw[Any], order: Order, now: datetime, rules: Rules) -> Int
     state = take([None, IntentState.PLANNED, IntentState.ATTEMPTING, IntentState.UNCERTAIN])
     planned = plan(order, None, now, rules).intent
     if planned is None or take([0, 0, 1]):
-        kind = take([Kind.SUBMIT, Kind.STATUS, Kind.MESSAGE, Kind.CANCEL, Kind.REGISTER])
+        kind = take([Kind.SUBMIT, Kind.STATUS, Kind.MESSAGE, Kind.CANCEL, Kind.REGISTER, Kind.GIVE])
         planned = Intent("tj.770101.x1", kind, "tj", {"status": "received", "from": "new"})
     if state is None:
         return None

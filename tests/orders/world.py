@@ -19,6 +19,7 @@ from syncer.orders import (
     Decision,
     Done,
     Found,
+    Given,
     Illegible,
     Intent,
     IntentState,
@@ -83,11 +84,12 @@ def check(before: Order, decision: Decision, intent: Intent | None, rules: Rules
     assert decision.wake_at == order.wake_at
     kept = intent is not None and not decision.drop
     assert not (kept and decision.intents), "a second intent beside an open one"
-    assert order.final or decision.intents or kept or order.parked or order.wake_at or by_a_person(order, rules), (
+    waits = order.wake_at is not None or order.awaits is not None  # for a time, or for another party
+    assert order.final or decision.intents or kept or order.parked or waits or by_a_person(order, rules), (
         f"nothing would ever be done about it: {before} -> {order}"
     )
     for new in decision.intents:
-        check_intent(order, new)
+        check_intent(order, new, rules)
 
 
 def by_a_person(order: Order, rules: Rules) -> bool:
@@ -96,7 +98,7 @@ def by_a_person(order: Order, rules: Rules) -> bool:
     return order.work == "begun" and terms is not None and not terms.followed and terms.deadline is None
 
 
-def check_intent(order: Order, intent: Intent) -> None:
+def check_intent(order: Order, intent: Intent, rules: Rules) -> None:
     """What is true of every intent: it is new, and no status is written over one that it may not replace."""
     assert intent.state in OPEN_INTENT
     assert not order.nameless, "a call about a row without an id"
@@ -107,10 +109,18 @@ def check_intent(order: Order, intent: Intent) -> None:
         assert wanted is not State.NEW
         assert RANK[wanted] > RANK[State(at)] or {wanted, State(at)} == {State.ACTIVE, State.WAITING}
         assert wanted is not State.DELIVERED or at == State.ACTIVE
+        owed = order.portal in rules.gives and order.work == "done" and not order.given_all
+        assert not (owed and wanted is State.DELIVERED), "told delivered before the result was given"
     elif intent.kind is Kind.SUBMIT:
         assert not order.final, "an ended order is handed over"
         assert order.park is None, "a parked order is handed over"
         assert not order.look_due, "an order is handed over before its change is read"
+        assert order.awaits is None, "an order is handed over that another party has to see to first"
+    elif intent.kind is Kind.GIVE:
+        assert order.state is State.DELIVERED, "a result is given of an order that isn't done"
+        assert not order.given_all, "a result is given twice"
+        assert order.park is None, "a parked order's result is given"
+        assert not order.look_due, "a result is given before a change is read"
     elif intent.kind is Kind.REGISTER:
         assert order.registered_in is None, "an order is registered twice"
         assert order.state is not State.CANCELLED, "a cancelled order is registered"
@@ -123,7 +133,8 @@ class World:
     """An order, its portal (`status`), and a fulfilment that answers `answers` in turn, then `Begun`.
 
     Followed, the fulfilment says `progress`. What was written is kept: `statuses`, `messages`, and the intents
-    `registered`, `submitted` and `withdrawn`. An order system answers with `registers` in turn, then that it has it.
+    `registered`, `submitted`, `withdrawn` and `given`. An order system answers with `registers` in turn, then that it has
+    it; the portal takes results with `gifts` in turn, then that it has all.
     """
 
     order: Order = field(default_factory=order_of)
@@ -146,6 +157,10 @@ class World:
     messages: list[str] = field(default_factory=list)
     registers: deque[Answer] = field(default_factory=deque)
     registered: list[Intent] = field(default_factory=list)
+    gifts: deque[Answer] = field(default_factory=deque)
+    given: list[Intent] = field(default_factory=list)
+    awaits: str = ""
+    awaits_until: datetime | None = None
     submitted: list[Intent] = field(default_factory=list)
     withdrawn: list[Intent] = field(default_factory=list)
     found_for: list[Intent] = field(default_factory=list)
@@ -215,7 +230,8 @@ class World:
         self.looks += 1
         explained = self.explained and self.order.state is State.NEW
         read = Read(self.status, self.order.service, self.wish_at, {"order": {"service": self.order.service}})
-        self.hear(Illegible(self.illegible) if self.illegible else replace(read, explained=explained))
+        read = replace(read, explained=explained, awaits=self.awaits, awaits_until=self.awaits_until)
+        self.hear(Illegible(self.illegible) if self.illegible else read)
 
     def _send(self, intent: Intent) -> Answer:
         match intent.kind:
@@ -232,6 +248,9 @@ class World:
             case Kind.CANCEL:
                 self.withdrawn.append(intent)
                 return self.withdraws
+            case Kind.GIVE:
+                self.given.append(intent)
+                return self.gifts.popleft() if self.gifts else Given(left=False)
 
     def _tell(self, intent: Intent) -> Observation:
         wanted = intent.payload["status"]
