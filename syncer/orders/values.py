@@ -734,8 +734,8 @@ class Rules:
 
     `patience` is how long each remote may be at work on a call: until then, that it isn't there proves nothing.
     `watched` are the portals that are asked and never told. `accounts` names, for a fulfilment that places orders in
-    such a portal, that portal: what is placed is an order of it too, and followed there.
-    `watched` are the portals that are asked and never told. `gives` are those that take the results of what was done.
+    such a portal, that portal: what is placed is an order of it too, and followed there. `gives` are the portals that
+    take the results of what was done.
     """
 
     routes: tuple[Route, ...] = ()

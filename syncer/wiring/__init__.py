@@ -4,7 +4,7 @@ A sixth system needs an adapter and a line in here. What only some configuration
 for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from syncer import config as conf
@@ -18,6 +18,7 @@ from syncer.remotes.xsp import Xsp
 from syncer.store import Store
 from syncer.telemetry import Redactor
 from syncer.web import Site
+from syncer.web.push import Post
 from syncer.wiring.remotes import Clock, Counter, Remotes, Wire, limits, longest, utc
 from syncer.wiring.rules import rules_of
 
@@ -136,9 +137,21 @@ def site_of(config: conf.Config) -> Site:
         rules=rules_of(config),
         portals={name: portal.poll_every for name, portal in config.portals.items()},
         fulfilments=tuple(config.fulfilments),
+        posts=dict(_posts(config)),
         public_host=urlsplit(config.web.public_url or "").hostname,
         version=version("syncer"),
     )
+
+
+def _posts(config: conf.Config) -> Iterator[tuple[str, Post]]:
+    """The portals that may push, each with how that is read."""
+    for name, portal in config.portals.items():
+        if portal.kind == "kode":
+            from syncer.wiring.kode import post_of
+
+            post = post_of(portal)
+            if post is not None:
+                yield name, post
 
 
 def engine_of(

@@ -9,8 +9,11 @@ from syncer.files import Shelf
 from syncer.fulfilment.kode import KodeFulfilment, Wish
 from syncer.orders import File, FileState, Order, Rules, route_of
 from syncer.portals.kode import KodePortal, Limit
+from syncer.remotes import json
 from syncer.remotes.http import Limits
-from syncer.remotes.kode import Kode
+from syncer.remotes.kode import Kode, OrderPush, push_of
+from syncer.store import Notice
+from syncer.web.push import Malformed, Post, Pushed, digest_of
 from syncer.wiring.remotes import Clock, Remotes, limits
 from syncer.wiring.rules import rules_of
 
@@ -107,3 +110,21 @@ def _wishes(config: conf.Config) -> Callable[[Order], Wish | None]:
         return None if route is None else wishes[rules.routes.index(route)]
 
     return wish
+
+
+def post_of(portal: "conf.KodePortal") -> Post | None:
+    """How the portal's pushes are read, where it has a secret for them."""
+    if portal.push_secret is None:
+        return None
+    return Post(digest_of(portal.push_secret.get_secret_value()), _pushed)
+
+
+def _pushed(body: bytes) -> Pushed:
+    try:
+        found = push_of(body)
+    except json.Malformed as malformed:
+        raise Malformed(str(malformed)) from None
+    if isinstance(found, OrderPush):
+        return Pushed(found.order_id, found.technical_reference)
+    sender = f"{found.municipality_name} ({found.municipality_number})".strip()
+    return Pushed(notice=Notice(found.id, found.type, sender, found.text))
