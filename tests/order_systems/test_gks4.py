@@ -194,7 +194,7 @@ def test_a_customer_that_goes_just_before_the_order_is_sent_is_refused_or_made(c
     class Fading(Fake):
         def create_sales_order(self, order: SalesOrder) -> Created:
             self.customers = [each for each in self.customers if each is not KNOWN]
-            return super(Fading, self).create_sales_order(order)
+            return super().create_sales_order(order)
 
     gks = Fading([KNOWN])
     seen = adapter(gks, WHOLE, create_missing=create_missing).perform(INTENT, ORDER)
