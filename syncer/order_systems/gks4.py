@@ -103,9 +103,17 @@ class Gks4OrderSystem:
         """
         if self._resend_uncertain and intent.attempts:
             return Absent()
-        number = self._payers.get(order.name)
+        number = self._payers.get(order.name) or self._said_by_route(order)
         whose = f", of customer {number}" if number else ""
         return CannotTell(f"look in GKS for a sales order whose purchase order number or name is {order.name}{whose}")
+
+    def _said_by_route(self, order: Order) -> str | None:
+        """The customer number, where the route says one: GKS may not be there to be asked for another."""
+        billing = self._billing(order)
+        try:
+            return None if billing is None else Wanted(billing.customer, order.details).number
+        except Unfilled:
+            return None
 
     def check(self) -> str:
         """One harmless call: a search for a customer that nobody is."""

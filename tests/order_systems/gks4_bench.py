@@ -51,7 +51,7 @@ class Clock:
 
 @dataclass
 class Fake:
-    """The client's four calls. What is in `before` and `after` is raised, once each, before or after an effect."""
+    """The client's four calls. What is in `before` and `after` is raised, once each, that side of the effect."""
 
     customers: list[Customer] = field(default_factory=list)
     orders: list[SalesOrder] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """A customer is made where that is allowed, with what the route says, and never twice."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -91,8 +92,9 @@ def test_a_customer_that_may_still_come_is_not_made_again_before_its_time() -> N
 def test_a_customer_that_comes_late_is_found() -> None:
     gks = Fake(before={"create": [uncertain()]})
     system = adapter(gks, WHOLE, create_missing=True)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as later:
         system.perform(INTENT, ORDER)
+    assert later.value.retry_after == 60
     gks.customers.append(KNOWN)
     assert isinstance(system.perform(INTENT, ORDER), Registered)
     assert gks.calls.count("create") == 1
@@ -139,6 +141,15 @@ def test_a_customer_that_can_not_be_read_back_now_is_found_later() -> None:
     assert len(gks.customers) == 1
 
 
+def test_a_customer_that_a_person_has_removed_again_is_made_anew() -> None:
+    gks = Fake()
+    system = adapter(gks, WHOLE, create_missing=True)
+    assert isinstance(system.perform(INTENT, ORDER), Registered)
+    gks.customers.clear()
+    assert isinstance(system.perform(INTENT, OTHER), Registered)
+    assert len(gks.customers) == 1
+
+
 @pytest.mark.parametrize("assigns", [True, False])
 def test_a_customer_that_gks_makes_without_a_number_is_a_person_s(assigns: bool) -> None:
     gks = Fake(assigns=assigns)
@@ -158,7 +169,14 @@ def test_a_refused_customer_is_told_in_gks_s_words_and_made_once_it_can_be() -> 
 
 def test_orders_of_one_new_customer_at_once_make_it_once() -> None:
     start, gks = threading.Barrier(4), Fake()
-    gks.between = lambda call: start.wait(5) if call == "search" and gks.calls.count("search") <= 4 else None
+
+    def together(call: str) -> None:
+        if call == "search" and gks.calls.count("search") <= 4:
+            start.wait(5)
+        if call == "create":
+            time.sleep(0.05)
+
+    gks.between = together
     system = adapter(gks, WHOLE, create_missing=True)
     orders = [ORDER.but(external_id=f"ord-{number}") for number in range(4)]
     threads = [threading.Thread(target=system.perform, args=(INTENT, order)) for order in orders]

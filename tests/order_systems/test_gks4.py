@@ -116,6 +116,8 @@ def test_a_lost_answer_is_a_person_s_who_is_told_what_to_look_for(effect: str) -
     looked = "look in GKS for a sales order whose purchase order number or name is vitec:ord-7781"
     assert system.find(INTENT, ORDER) == CannotTell(f"{looked}, of customer K100421")
     assert adapter(gks).find(INTENT, ORDER) == CannotTell(looked)  # begun anew, it has no idea who was to pay
+    assert adapter(gks, Payer(number="{form.cadastre}")).find(INTENT, ORDER) == CannotTell(looked)
+    assert adapter(gks, BY_NUMBER).find(INTENT, ORDER) == CannotTell(f"{looked}, of customer K100421")
     assert gks.calls == ["search", "order"]
 
 
