@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import random
 import socket
 import threading
 import time
 import traceback
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -58,8 +60,10 @@ def test_a_body_is_handed_on_in_parts_and_is_not_in_the_answer() -> None:
     assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
-def test_a_packed_body_is_unpacked_in_parts() -> None:
-    with serving(Canned(gzip.compress(BODY), headers={"Content-Encoding": "gzip"})) as server:
+@pytest.mark.parametrize("packed", [(gzip.compress, "GZIP"), (gzip.compress, "x-gzip"), (zlib.compress, "deflate")])
+def test_a_packed_body_is_unpacked_in_parts(packed: tuple[Callable[[bytes], bytes], str]) -> None:
+    pack, kind = packed
+    with serving(Canned(pack(BODY), headers={"Content-Encoding": kind})) as server:
         _, taken = fetch(server.url)
     assert b"".join(taken) == BODY
     assert max(map(len, taken)) <= CHUNK
@@ -107,6 +111,29 @@ def test_a_bomb_is_given_up_long_before_it_is_held() -> None:
         finally:
             tracemalloc.stop()
     assert peak < 4 * MIB
+
+
+PACKED = gzip.compress(random.Random(1).randbytes(100_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (PACKED[:50_000], "gzip"),
+        (PACKED[:-1], "gzip"),
+        (PACKED[:-8] + b"12345678", "gzip"),
+        (PACKED + PACKED, "gzip"),
+        (PACKED + b"x", "gzip"),
+        (b"", "gzip"),
+        (BODY, "gzip"),
+        (BODY, "br"),
+        (PACKED, "gzip, gzip"),
+    ],
+    ids=["half", "a byte missing", "a wrong sum", "two", "more", "nothing", "not packed", "unknown", "twice"],
+)
+def test_a_packed_body_that_is_not_whole_is_an_outage(body: bytes, kind: str) -> None:
+    with serving(Canned(body, headers={"Content-Encoding": kind})) as server:
+        assert type(failure(server.url)) is Unavailable
 
 
 CUT = {

@@ -5,7 +5,8 @@ Nothing of any one remote may be in here, and nothing from here may show a URL, 
 
 from syncer.remotes.http import deadlines
 from syncer.remotes.http.addresses import HARMLESS, harmless, same_host
-from syncer.remotes.http.calls import CHUNK, PASSING, SHORTEST_HIDDEN, Http
+from syncer.remotes.http.bodies import CHUNK
+from syncer.remotes.http.calls import PASSING, SHORTEST_HIDDEN, Http
 from syncer.remotes.http.deadlines import Watcher as _Watcher
 from syncer.remotes.http.failures import LATE, TOO_LONG
 from syncer.remotes.http.failures import TooLarge as _TooLarge

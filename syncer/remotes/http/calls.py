@@ -8,8 +8,8 @@ error or a log.
 import base64
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from json import dumps
 from typing import Any
 from urllib.parse import urlencode
@@ -20,13 +20,13 @@ import urllib3
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 from syncer.remotes.http import deadlines
 from syncer.remotes.http.addresses import address, harmless
+from syncer.remotes.http.bodies import CHUNK, Pouring, bounded, unpacked
 from syncer.remotes.http.connections import WatchedAdapter
 from syncer.remotes.http.deadlines import Call
 from syncer.remotes.http.failures import LATE, TOO_LONG, NotTaken, TooLarge, Unwatched, what
 from syncer.remotes.http.pace import Pace
 from syncer.remotes.http.values import Answer, CallFact, Limits, retry_after
 
-CHUNK = 65_536
 PASSING = 8  # secrets of run time that may still be echoed
 SHORTEST_HIDDEN = 6  # a shorter secret may stand in any word of an answer
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -129,11 +129,11 @@ class Http:
             Unavailable: it came too late, or not whole.
             AccessDenied: 401 or 403.
         """
-        pouring = _Pouring(take, most, expected)
+        pouring = Pouring(take, most, expected)
         about = CallFact(self.remote, operation, 0.0, "", True, "GET", harmless(url, {}))
         return self._veiled(self._placed(about, lambda: self._pour(url, headers or {}, operation, pouring), pouring))
 
-    def _placed(self, about: CallFact, send: Callable[[], Answer], pouring: "_Pouring | None" = None) -> Answer:
+    def _placed(self, about: CallFact, send: Callable[[], Answer], pouring: Pouring | None = None) -> Answer:
         """One call when there is a place for it and it is its turn; `about` is what is told of it, but its end."""
         with self._places:
             self._pace.wait()
@@ -191,19 +191,19 @@ class Http:
     def _send(self, method: str, url: str, request: dict[str, Any]) -> Answer:
         response = self._begun(method, url, request)
         try:
-            return _answer(response, b"".join(_bounded(response, self.limits.max_answer)))
+            return _answer(response, b"".join(bounded(response.iter_content(CHUNK), self.limits.max_answer)))
         finally:
             response.close()
 
-    def _pour(self, url: str, headers: Mapping[str, str], operation: str, pouring: "_Pouring") -> Answer:
-        # Packed, a body can end too early without anyone seeing it, since its length is that of the packed one.
+    def _pour(self, url: str, headers: Mapping[str, str], operation: str, pouring: Pouring) -> Answer:
+        # Not packed, so that its length is the file's.
         response = self._begun("GET", url, {"headers": {"Accept-Encoding": "identity", **headers}})
         try:
             head = _answer(response, b"")
             if head.status != 200 or not pouring.expected(head):
-                return _answer(response, b"".join(_bounded(response, self.limits.max_answer)))
+                return _answer(response, b"".join(bounded(response.iter_content(CHUNK), self.limits.max_answer)))
             pouring.refuse_longer(head)
-            for part in _bounded(response, pouring.most):
+            for part in bounded(unpacked(response), pouring.most):
                 if self._stopped():
                     raise NotTaken(Unavailable(self.remote, operation, "syncer was stopped", order_only=True))
                 pouring.on(part)
@@ -295,37 +295,3 @@ def _basic(auth: tuple[str, str] | None) -> list[bytes]:
 
 def _answer(response: requests.Response, body: bytes) -> Answer:
     return Answer(response.status_code, body, {name.lower(): text for name, text in response.headers.items()})
-
-
-def _bounded(response: requests.Response, most: int) -> Iterator[bytes]:
-    """The decoded body in parts, given up where it passes `most` bytes: a small gzip can hold a huge body."""
-    size = 0
-    for part in response.iter_content(CHUNK):
-        size += len(part)
-        if size > most:
-            raise TooLarge(most)
-        yield part
-
-
-@dataclass(slots=True)
-class _Pouring:
-    """Where a body goes, and how much of it went there."""
-
-    take: Callable[[bytes], object]
-    most: int
-    expected: Callable[[Answer], bool]
-    size: int = 0
-
-    def refuse_longer(self, head: Answer) -> None:
-        """Takes nothing of a body that says beforehand that it is too long."""
-        said = head.headers.get("content-length", "")
-        if said.isascii() and said.isdecimal() and len(said) < 20 and int(said) > self.most:
-            raise TooLarge(self.most)
-
-    def on(self, part: bytes) -> None:
-        """Hands a part on. An error of the taker's, a full disk say, must not look like one of the wire's."""
-        try:
-            self.take(part)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
-            raise NotTaken(error) from None
-        self.size += len(part)
