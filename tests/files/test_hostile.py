@@ -1,6 +1,7 @@
 """Whatever a file is called and whatever is planted: nothing outside of the shelf is written, read or removed."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ import pytest
 
 from syncer.files import DiskTrouble, NotThere, Shelf, safe_name
 from syncer.simulators.kode.names import hostile_names
-from tests.files.bench import MOST, NAME, NEW, OLD, ORDER, pour, sha, tree
+from tests.files.bench import MOST, NAME, NEW, OLD, ORDER, ended, in_another_process, pour, sha, tree
 
 SECRET = b"a secret of someone else's"
 
@@ -160,11 +161,15 @@ def test_a_second_name_of_a_file_outside_is_replaced_and_not_written_to(root: Pa
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_file_is_told_and_never_waited_for(root: Path, make: Callable[[Path], None]) -> None:
+    def look() -> None:
+        signal.alarm(10)
+        assert Shelf(root).check(ORDER, NAME, 1, sha(b"x")) == "is not a file"
+        with pytest.raises(NotThere):
+            Shelf(root).open(ORDER, NAME)
+
     (root / ORDER).mkdir()
     make(root / ORDER / NAME)
-    assert Shelf(root).check(ORDER, NAME, 1, sha(b"x")) == "is not a file"
-    with pytest.raises(NotThere):
-        Shelf(root).open(ORDER, NAME)
+    assert ended(in_another_process(look)) == 0
 
 
 @pytest.mark.parametrize("act", [_keep, Shelf.remove])
