@@ -5,7 +5,7 @@ It never calls a remote, opens the store, logs or decides about an order, and no
 that could be a secret: most problems name the place and leave the value out. Contract: interface.md, section 2.
 
 Other rooms import from here alone. Inside, from the bottom up: `complaints`, `places`, `values`, `lists`,
-`templates`, `files`, `addresses`, `secrets`, `models`, `source`, `reading`, `reach`, `kinds`, `checks`, `loading`;
+`templates`, `files`, `addresses`, `secrets`, `models`, `source`, `reading`, `kinds`, `checks`, `loading`;
 each imports only from those before it.
 """
 

@@ -8,11 +8,11 @@ import json
 from datetime import date, datetime
 from typing import Any
 
-from syncer.config.complaints import nearest
+from syncer.config.complaints import FieldError, nearest
 from syncer.config.kinds import check_kinds
-from syncer.config.places import Key
-from syncer.config.reach import check_reach
+from syncer.config.places import Key, dotted
 from syncer.config.reading import Reading
+from syncer.config.values import to_text, to_texts
 
 
 def find_problems(reading: Reading) -> None:
@@ -20,7 +20,7 @@ def find_problems(reading: Reading) -> None:
     _check_names(reading)
     _check_references(reading)
     check_kinds(reading)
-    check_reach(reading)
+    _check_reach(reading)
 
 
 def find_oddities(reading: Reading, parts: dict[str, Any], today: date | None) -> None:
@@ -32,6 +32,7 @@ def find_oddities(reading: Reading, parts: dict[str, Any], today: date | None) -
 
 
 _REMOTES = {"portals": "a portal", "fulfilments": "a fulfilment", "order_systems": "an order system"}
+_PAGES = 'Write [web] on a line, and public_url = "https://…" below.'
 _REFERENCES = {"portal": "portals", "fulfilment": "fulfilments", "register": "order_systems"}
 
 
@@ -67,6 +68,37 @@ def _check_account(reading: Reading, key: Key, value: object) -> None:
     if reading.kind("portals", value) not in {"kode", ""}:
         known = [name for name in reading.table("portals") if reading.kind("portals", name) == "kode"]
         reading.problem(key, "is a portal of another kind", nearest(str(value), known))
+
+
+def _check_reach(reading: Reading) -> None:
+    """An order goes to the first route that matches, so a route behind a wider one is dead."""
+    earlier: list[tuple[int, str, dict[str, str]]] = []
+    for n, route in reading.route_tables():
+        try:
+            portal, match = to_text(route.get("portal")), to_texts(route.get("match", {}))
+        except FieldError:
+            continue  # already a problem of its own
+        rivals = [(m, rule) for m, name, rule in earlier if name == portal]
+        _check_rivals(reading, n, match, rivals)
+        earlier.append((n, portal, match))
+
+
+def _check_rivals(reading: Reading, n: int, match: dict[str, str], rivals: list[tuple[int, dict[str, str]]]) -> None:
+    covering = next((m for m, rule in rivals if rule.items() <= match.items()), None)
+    if covering is not None:
+        cure = "Move the narrower route above the wider one, or take one of them out."
+        wrong = f"can never match: {_route(reading, covering)} takes all of its orders"
+        reading.problem(("routes", n), wrong, cure)
+        return
+    for m, rule in rivals:
+        agree = all(rule[name] == match[name] for name in rule.keys() & match.keys())
+        if agree and not match.items() <= rule.items():  # a wider route behind a narrower one is as it should be
+            wrong = f"overlaps with {_route(reading, m)}: the earlier one takes the orders that match both"
+            reading.warn(("routes", n), wrong, "Match on one more field in either, if that's not meant.")
+
+
+def _route(reading: Reading, n: int) -> str:
+    return f"{dotted(('routes', n))} on line {reading.line(('routes', n))}"
 
 
 def _check_dates(reading: Reading, parts: dict[str, Any], today: date | None) -> None:
@@ -107,11 +139,14 @@ def _check_pages(reading: Reading, parts: dict[str, Any]) -> None:
     for name, portal in parts["portals"].items():
         if getattr(portal, "push_secret", None) is not None:
             reading.warn(("portals", name, "push_secret"), "nothing listens for pushes without [web]", cure)
+        if reading.kind("portals", name) == "vitec":
+            wrong = "no agent can open an order's page without [web], and a day later the order is parked"
+            reading.warn(("portals", name), wrong, _PAGES)
     for n, route in reading.route_tables():
         kinds = reading.kind("portals", route["portal"]), reading.kind("fulfilments", route["fulfilment"])
         if kinds == ("vitec", "kode"):
             wrong = "there is no page on which an agent says what is ordered, without [web]"
-            reading.warn(("routes", n), wrong, 'Write [web] on a line, and public_url = "https://…" below.')
+            reading.warn(("routes", n), wrong, _PAGES)
 
 
 def _check_customers(reading: Reading, parts: dict[str, Any]) -> None:

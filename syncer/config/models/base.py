@@ -20,9 +20,12 @@ DEADLINE = 'Write deadline = "14d": an order that isn\'t done by then is parked.
 
 
 class Model(BaseModel):
-    """What all models share: frozen, nothing unknown, nothing converted behind the operator's back."""
+    """What all models share: frozen, nothing unknown, nothing converted behind the operator's back.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    Each is built when the file first has one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 _M = TypeVar("_M", bound=Model)

@@ -49,7 +49,7 @@ def _passwords(value: object) -> object:
     for key in value:
         if not _KEY.fullmatch(key):
             cure = 'Write M, S, O, G or T and a number, as in M40017; for one function group "M40017/Note", in quotes.'
-            raise FieldError(f"{dotted((key,))} is no customer, group or tenant", cure)
+            raise FieldError("holds a key that is no customer, group or tenant", cure)  # it may be a secret
     return value
 
 
@@ -104,7 +104,9 @@ class VitecPortal(HttpRemote):
     services: Numbers = Field(description="Write services = [812]: the numbers of your services, at least one.")
     poll_every: Duration = Field(default=timedelta(minutes=15), description=POLL.replace("2m", "15m"))
     since: date | None = Field(
-        default=None, description="Write since = 2026-11-01, a date without quotes: the first that is ever read."
+        default=None,
+        description="Write since = 2026-11-01, a date without quotes: the first that is ever read. "
+        "Unset, each list is read from rescan_days before the first run's day.",
     )
     overlap: Duration = Field(
         default=timedelta(hours=1),

@@ -1,6 +1,7 @@
 """The whole configuration, as the other rooms get it.
 
-It must never build the models of kinds that the file doesn't have: they take time that a pass with others would lose.
+Its parts are made by the reading, and only looked at here: building them anew would cost each pass time. For that
+reason too it must never name the model of a kind that the file may not have, but for mypy.
 """
 
 from collections.abc import Iterator
@@ -11,17 +12,10 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from syncer.config.complaints import FieldError
 from syncer.config.models.base import Model
-from syncer.config.models.general import General, Log, Privacy, Store, Web
-from syncer.errors import Problem
-
-
-def _made(value: object) -> object:
-    if not isinstance(value, Model):
-        raise FieldError("is not one of the models")
-    return value
-
+from syncer.config.models.general import General, Log, Privacy
 
 if TYPE_CHECKING:
+    from syncer.config.models.general import Store, Web
     from syncer.config.models.gks4 import Gks4
     from syncer.config.models.kode import KodeFulfilment, KodePortal
     from syncer.config.models.local import Command, Manual
@@ -29,22 +23,29 @@ if TYPE_CHECKING:
     from syncer.config.models.routes import Route
     from syncer.config.models.vitec import VitecPortal
     from syncer.config.models.xsp import XspPortal
+    from syncer.errors import Problem
 
     Portal = XspPortal | KodePortal | VitecPortal
     Fulfilment = OnApi | Command | Manual | KodeFulfilment
     OrderSystem = Gks4
 else:
-    # Each is made by the reading, from the table of kinds, and only looked at here.
-    Portal = Fulfilment = OrderSystem = Route = Annotated[Any, BeforeValidator(_made)]
+
+    def _made(value: object) -> object:
+        if not isinstance(value, Model):
+            raise FieldError("is not one of the models")
+        return value
+
+    Store = Web = Portal = Fulfilment = OrderSystem = Route = Annotated[Any, BeforeValidator(_made)]
+    Problem = Any
 
 
 class Config(General):
     """The whole configuration, checked. `path` is the file's, and `warnings` is what is odd but works."""
 
     store: Store
-    log: Log = Log()
+    log: Log = Field(default_factory=Log)
     web: Web | None = None
-    privacy: Privacy = Privacy()
+    privacy: Privacy = Field(default_factory=Privacy)
     portals: dict[str, Portal] = Field(default_factory=dict)
     fulfilments: dict[str, Fulfilment] = Field(default_factory=dict)
     order_systems: dict[str, OrderSystem] = Field(default_factory=dict)
