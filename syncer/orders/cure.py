@@ -27,10 +27,9 @@ def help_for(order: Order) -> str:
             return f"syncer resolve {order.name} done, or not-done"
         case Park.CANCEL | Park.TAKEOVER:
             return f"syncer retry, deliver or cancel {order.name}"
-        case Park.HELD:
-            return f"it goes on when the portal is changed, or with syncer retry {order.name}; or deliver, or cancel"
-        case Park.AWAITED:
-            return f"it goes on when that is done; or syncer deliver, or cancel {order.name}"
+        case Park.HELD | Park.AWAITED:
+            what = "the portal is changed" if order.park is Park.HELD else "that is done"
+            return f"it goes on when {what}, or with syncer retry {order.name}; or deliver, or cancel"
         case Park.ROUTE:
             return f"add a route, then syncer retry {order.name}; or syncer deliver, or cancel"
         case _:

@@ -1,4 +1,4 @@
-"""What was done is handed back to a portal that takes it: each part by one call and once, before it is told delivered."""
+"""What was done is handed back to a portal that takes it: each part by one call, once, before it is told delivered."""
 
 from dataclasses import replace
 from typing import Any

@@ -133,8 +133,8 @@ class World:
     """An order, its portal (`status`), and a fulfilment that answers `answers` in turn, then `Begun`.
 
     Followed, the fulfilment says `progress`. What was written is kept: `statuses`, `messages`, and the intents
-    `registered`, `submitted`, `withdrawn` and `given`. An order system answers with `registers` in turn, then that it has
-    it; the portal takes results with `gifts` in turn, then that it has all.
+    `registered`, `submitted`, `withdrawn` and `given`. An order system answers with `registers` in turn, then that it
+    has it; the portal takes results with `gifts` in turn, then that it has all.
     """
 
     order: Order = field(default_factory=order_of)
