@@ -18,17 +18,19 @@ def upcoming(order: Order, intent: Intent | None, now: datetime, rules: Rules) -
     return Next(step.act, step.why, at if step.act is not Act.PERSON else step.at)
 
 
-_CURES = {
-    None: "syncer deliver {0}, or syncer cancel {0}",
-    Park.UNCERTAIN: "syncer resolve {0} done, or not-done",
-    Park.CANCEL: "syncer retry, deliver or cancel {0}",
-    Park.TAKEOVER: "syncer retry, deliver or cancel {0}",
-    Park.HELD: "it goes on when the portal is changed, or with syncer retry {0}; or deliver, or cancel",
-    Park.AWAITED: "it goes on when that is done; or syncer deliver, or cancel {0}",
-    Park.ROUTE: "add a route, then syncer retry {0}; or syncer deliver, or cancel",
-}
-
-
 def help_for(order: Order) -> str:
     """The command that helps with a parked order."""
-    return _CURES.get(order.park, "syncer retry {0}; or syncer deliver, or cancel").format(order.name)
+    match order.park:
+        case None:
+            return f"syncer deliver {order.name}, or syncer cancel {order.name}"
+        case Park.UNCERTAIN:
+            return f"syncer resolve {order.name} done, or not-done"
+        case Park.CANCEL | Park.TAKEOVER:
+            return f"syncer retry, deliver or cancel {order.name}"
+        case Park.HELD | Park.AWAITED:
+            what = "the portal is changed" if order.park is Park.HELD else "that is done"
+            return f"it goes on when {what}, or with syncer retry {order.name}; or deliver, or cancel"
+        case Park.ROUTE:
+            return f"add a route, then syncer retry {order.name}; or syncer deliver, or cancel"
+        case _:
+            return f"syncer retry {order.name}; or syncer deliver, or cancel"

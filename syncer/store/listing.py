@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from syncer.orders import Broken, Cursor, Listed, Order, Park
 from syncer.store.changes import raw_columns, upsert
-from syncer.store.rows import CURSORS, HISTORY, ORDERS, RAW, facts_of
+from syncer.store.rows import CURSORS, DETAILS, HISTORY, ORDERS, RAW, facts_of
 from syncer.store.tables import plain_json
 
 CHUNK = 1000  # rows to a statement
@@ -180,6 +180,34 @@ def mark_changed(tx: Connection, portal: str, rows: Sequence[Listed], now: datet
     )
 
 
+def renew_heads(tx: Connection, portal: str, rows: Sequence[Listed], owner: str) -> tuple[list[Listed], list[Broken]]:
+    """Takes down what the list says of changed orders by now, for a portal that says it nowhere else.
+
+    Returns the rows that are of those orders, and those that have only their id: their `owner` is another one.
+    """
+    query = select(ORDERS.c.id, ORDERS.c.external_id, DETAILS.c.details)
+    query = query.outerjoin(DETAILS, DETAILS.c.order_id == ORDERS.c.id)
+    query = query.where(ORDERS.c.portal == portal, among(tx, [row.external_id for row in rows]))
+    there = {key: (order_id, details or {}) for order_id, key, details in tx.execute(query).all()}
+    ours: list[Listed] = []
+    theirs: list[Broken] = []
+    for row in rows:
+        before = there[row.external_id][1].get("head", {}).get(owner)
+        if before is not None and before != row.head.get(owner):
+            theirs.append(
+                Broken(plain_json({"id": row.external_id, **row.head}), _OTHERS.format(before, row.external_id))
+            )
+        else:
+            ours.append(row)
+    heads = [(there[row.external_id], row) for row in ours]
+    if heads:
+        upsert(
+            tx, DETAILS, [{"order_id": at, "details": {**kept, "head": dict(row.head)}} for (at, kept), row in heads]
+        )
+    return ours, theirs
+
+
+_OTHERS = "listed with the id of an order of {0}, {1}: which of the two is meant can't be told"
 _CAUGHT_UP = update(ORDERS).where(*_ONE).values(listed_status=bindparam("b_status"))
 
 

@@ -175,31 +175,36 @@ class Store(Keeping, Counting, Hearing):
         """Stores what a listing said and the cursor that covers it, in one transaction.
 
         New and changed orders become due to be read; unchanged ones cost a comparison. A row without an id becomes a
-        parked order of its own. Where the cursor is no longer at `before`, where the listing began, another worker has
-        read on meanwhile: what was listed is stored, and the cursor left where it is.
+        parked order of its own, and so does one with the id of another owner's order. Where the cursor is no longer at
+        `before`, where the listing began, another worker has read on meanwhile: what was listed is stored, and the
+        cursor left where it is.
         """
         listed = new = changed = 0
         seen: set[str] = set()
+        broken = list(page.broken)
         with self._write() as tx:
             for rows in listing.chunks(page.rows):
                 there = listing.known(tx, portal, [row.external_id for row in rows])
                 fresh, other, caught_up = listing.sort(rows, there, seen)
                 if fresh:
                     listing.insert_new(tx, portal, fresh, now)
+                if other and page.owner:
+                    other, strange = listing.renew_heads(tx, portal, other, page.owner)
+                    broken += strange
                 if other:
                     listing.mark_changed(tx, portal, other, now)
                 if caught_up:
                     listing.mark_caught_up(tx, portal, caught_up)
                 listed, new, changed = listed + len(rows), new + len(fresh), changed + len(other)
-            parked = listing.insert_broken(tx, portal, page.broken, now) if page.broken else 0
+            parked = listing.insert_broken(tx, portal, broken, now) if broken else 0
             if before is None or _cursor(tx, portal) == before:
                 listing.save_cursor(tx, portal, page.cursor, now)
         return Accounting(
             listed=listed + len(page.broken),
-            unchanged=listed - new - changed,
+            unchanged=listed + len(page.broken) - new - changed - len(broken),
             changed=changed,
             new=new,
-            unreadable=len(page.broken),
+            unreadable=len(broken),
             parked=parked,
         )
 

@@ -1,4 +1,4 @@
-"""An order waits for what another party has to do first; too late, a person is asked; done all the same, it goes on."""
+"""An order waits for what another party has to do; too late, a person looks at it; done all the same, it goes on."""
 
 from datetime import datetime, timedelta
 from typing import Any
