@@ -31,6 +31,7 @@ from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
+from syncer.store.ordering import Ordering
 from syncer.store.pushes import By
 from syncer.store.rows import (
     CURSORS,
@@ -77,11 +78,11 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing):
+class Store(Keeping, Counting, Hearing, Ordering):
     """One database.
 
-    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, and those about what
-    portals say unasked in `Hearing`.
+    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
+    portals say unasked in `Hearing`, and those about what a person orders in `Ordering`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
