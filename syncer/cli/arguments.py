@@ -114,6 +114,9 @@ def _add_reading(commands: Any) -> None:
         commands, "files", "filing", "an order's files: where they are, and what became of each", json=True
     )
     files.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
+    files.add_argument(
+        "--again", action="store_true", help="fetch those anew that are missing or were changed on the disk"
+    )
     messages = _command(
         commands, "messages", "messages", "what portals say to all who use them, newest first", json=True
     )

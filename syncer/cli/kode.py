@@ -58,7 +58,7 @@ def number(amount: Decimal | None) -> float | None:
 
 def products(arguments: argparse.Namespace) -> int:
     """What can be ordered in a municipality."""
-    config, redactor = opened(arguments)
+    config, _ = opened(arguments)
     chosen = portal_of(config, arguments.portal)
     municipality = arguments.municipality.zfill(4)
     if not re.fullmatch("[0-9]{4}", municipality) or municipality == "0000":
@@ -66,7 +66,7 @@ def products(arguments: argparse.Namespace) -> int:
         return 2
     if chosen is None:
         return 2
-    with desk_of(*chosen, redactor, read_only=True) as desk:
+    with desk_of(*chosen, read_only=True) as desk:
         found = desk.products(municipality)
     if arguments.json:
         print_json([_as_json(one) for one in found])
@@ -127,7 +127,7 @@ def watch(arguments: argparse.Namespace) -> int:
     if wrong:
         return 2
     ids = list(dict.fromkeys(str(int(text)) for text in ids))
-    with desk_of(*chosen, redactor, read_only=True) as desk:
+    with desk_of(*chosen, read_only=True) as desk:
         looks = _Looks(desk, ids)
     return _follow(arguments, config, redactor, chosen[0], looks)
 

@@ -55,7 +55,7 @@ OPTIONS = {
 
 def order(arguments: argparse.Namespace) -> int:
     """Exit 1 where it isn't ordered, or may be; 2 where nothing was sent, since something has to be said first."""
-    config, redactor = opened(arguments)
+    config, _ = opened(arguments)
     chosen = portal_of(config, arguments.portal)
     wish, wrong = _read(arguments)
     for text in wrong:
@@ -68,7 +68,7 @@ def order(arguments: argparse.Namespace) -> int:
     name = chosen[0]
     if not arguments.again and not _settled(config, name, wish):
         return 2
-    with desk_of(*chosen, redactor) as desk:
+    with desk_of(*chosen) as desk:
         if not _agreed(desk.quote(wish), wish, arguments):
             print("nothing was ordered", file=sys.stderr)
             return 1
@@ -86,7 +86,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Wish | None, list[str]]:
     if arguments.geometry is not None:
         try:
             geometry = _geometry(arguments.geometry)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, TypeError, ValueError, RecursionError) as error:
             what = error.strerror if isinstance(error, OSError) else "it is no GeoJSON object"
             return None, [*wrong, f"--geometry {arguments.geometry}: {what}"]
     wish = Wish(
@@ -130,7 +130,7 @@ def _geometry(file: Path) -> Mapping[str, Any]:
         text = opened_file.read(LARGEST + 1)
     found = json.loads(text) if len(text) <= LARGEST else None
     if not isinstance(found, dict):
-        raise ValueError(file)
+        raise TypeError
     return found
 
 
@@ -257,4 +257,6 @@ class _Placing:
             return
         price = f", {money(made.price_vat)} NOK incl. VAT" if made.price_vat is not None else ""
         status = f" ({made.status})" if made.status else ""
-        print(f"{self._portal}:{made.id} is ordered{status}{price}, and followed: syncer files {self._portal}:{made.id}")
+        print(
+            f"{self._portal}:{made.id} is ordered{status}{price}, and followed: syncer files {self._portal}:{made.id}"
+        )

@@ -243,7 +243,6 @@ class Keeping(Reading):
         with self._write() as tx:
             tx.execute(update(ORDERS).where(*queries.is_called(name)).values(due))
 
-
     def want_again(self, name: str, assets: Collection[str], now: datetime) -> int:
         """Has files of an order fetched anew that were kept, and are not as they were; returns how many."""
         due = {"files_due": True, "look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal}

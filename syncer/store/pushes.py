@@ -42,7 +42,8 @@ def name(tx: Connection, portal: str, ids: Collection[str], now: datetime, by: B
 
 
 def hear(tx: Connection, portal: str, named: Collection[Named], now: datetime, by: By = By.PUSH) -> None:
-    """As `name`, of a push (or of a person who has seen the reference there); and what each reference of ours is called there is kept for those who look it up.
+    """As `name`, of a push, or of a person who has seen the reference there; and what each reference of ours is called
+    there is kept for those who look it up.
 
     An order whose call with such a reference is of unknown outcome is due, since that can be settled now. A reference
     that isn't ours isn't kept: nobody fills our disk with them.

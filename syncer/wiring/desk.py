@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from syncer import config as conf
 from syncer.errors import Rejected, Unreadable
 from syncer.remotes.kode import Kind, Kode, OrderUnknown, Placing, Price, Product, Wanted, check, order_body
-from syncer.telemetry import Redactor
 from syncer.wiring.kode import client_of
 from syncer.wiring.remotes import Remotes
+
+if TYPE_CHECKING:
+    from syncer import config as conf
 
 UNPRICED = Price(None, None)
 
@@ -150,9 +151,7 @@ class Desk:
 
 
 @contextmanager
-def desk_of(
-    name: str, portal: "conf.KodePortal", redactor: Redactor, *, read_only: bool = False
-) -> Iterator[Desk]:
+def desk_of(name: str, portal: "conf.KodePortal", *, read_only: bool = False) -> Iterator[Desk]:
     """The desk of a portal's account; `read_only` makes placing an order a bug."""
     made = Remotes()
     try:
