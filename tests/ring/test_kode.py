@@ -228,3 +228,16 @@ def test_what_became_of_each_file_is_told_by_show(folder: Path) -> None:
         shown = world.say("show", f"kode:{number}", "--json").out
         assert str(world.files(number)[0].sha256) in shown
         assert world.files(number)[0].name in world.say("show", f"kode:{number}").out
+
+
+def test_a_file_that_kode_lists_and_refuses_for_an_hour_parks_its_order(folder: Path) -> None:
+    with KodeWorld(folder, options={"download_auth": "refused"}) as world:
+        number = world.place(File())
+        world.once()
+        assert states(world, number) == [FileState.WANTED]
+        assert world.known(number).park is None
+        world.later(minutes=30)
+        assert states(world, number) == [FileState.WANTED]
+        world.later(minutes=40)
+        assert states(world, number) == [FileState.REFUSED]
+        assert "403" in (world.known(number).parked or "")
