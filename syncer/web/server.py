@@ -185,7 +185,7 @@ class _Request(HTTPRequest):
         """What comes after a body whose end isn't sure is not believed to be a request: it may be the body's rest."""
         sure = not self.chunked_read and self.inheaders.get(b"Content-Length", b"0").isdigit()
         self.close_connection = self.close_connection or not sure
-        super().respond()  # type: ignore[no-untyped-call]
+        super().respond()
 
 
 class _Connection(HTTPConnection):
