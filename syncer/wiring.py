@@ -95,7 +95,8 @@ def remotes_of(
     """Builds every configured remote. `read_only` makes any call that writes a bug; `wire` makes each one's `Http`."""
     made = Remotes(wire=wire)
     for name, portal in config.portals.items():
-        _add_xsp(made, name, portal, config, redactor, now, read_only=read_only)
+        if isinstance(portal, conf.XspPortal):
+            _add_xsp(made, name, portal, config, redactor, now, read_only=read_only)
     for name, fulfilment in config.fulfilments.items():
         match fulfilment:
             case conf.OnApi():
