@@ -3,6 +3,7 @@
 Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
 """
 
+from syncer.store.addresses import Address, Purpose, new_address
 from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
@@ -16,6 +17,7 @@ from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
     "STEPS",
+    "Address",
     "Applied",
     "Copy",
     "Entry",
@@ -25,6 +27,7 @@ __all__ = [
     "InHand",
     "Oldest",
     "Overview",
+    "Purpose",
     "Reason",
     "RemoteHealth",
     "Service",
@@ -34,5 +37,6 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "new_address",
     "with_password",
 ]

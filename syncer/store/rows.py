@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from syncer.orders import File, FileState, Intent, IntentState, Kind, Order, Park, State, Work
 from syncer.store.tables import (
+    AddressRow,
     CursorRow,
     DetailsRow,
     FileRow,
@@ -44,6 +45,7 @@ JOURNAL = table(JournalRow)
 TALLIES = table(TallyRow)
 FILES = table(FileRow)
 NOTICES = table(NoticeRow)
+ADDRESSES = table(AddressRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 FILE = tuple(fact.name for fact in fields(File))

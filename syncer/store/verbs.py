@@ -27,6 +27,7 @@ from syncer.orders import (
 )
 from syncer.store import changes, listing, queries
 from syncer.store import connect as opening
+from syncer.store.addresses import Addressing
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.keeping import Keeping
@@ -76,8 +77,10 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting):
-    """One database. Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`."""
+class Store(Keeping, Counting, Addressing):
+    """One database. Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those
+    of addresses in `Addressing`.
+    """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
         super().__init__(engine, url)
