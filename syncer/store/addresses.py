@@ -55,9 +55,7 @@ class Addressing(Reading):
     def _write(self) -> AbstractContextManager[Connection]:
         """A transaction that writes (`Store`)."""
 
-    def make_address(
-        self, order: str, purpose: Purpose, now: datetime, until: datetime, asset: str = ""
-    ) -> str | None:
+    def make_address(self, order: str, purpose: Purpose, now: datetime, until: datetime, asset: str = "") -> str | None:
         """A new address of an order's page, or of one of its files; None where there is no such order.
 
         It is told this once, and can't be read again.

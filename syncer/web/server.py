@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from cheroot import connections, wsgi
@@ -144,9 +145,9 @@ class _Reaper:
     def stop(self) -> None:
         self._ended.set()
 
-    def begin(self, connection: Any) -> None:
+    def begin(self, connection: Any, seconds: float | None = None) -> None:
         with self._lock:
-            self._until[connection] = time.monotonic() + DEADLINE
+            self._until[connection] = time.monotonic() + (DEADLINE if seconds is None else seconds)
 
     def end(self, connection: Any) -> None:
         with self._lock:
@@ -169,6 +170,13 @@ class _Connection(HTTPConnection):
             return super().communicate()  # type: ignore[no-untyped-call] # nor is its stub's
         finally:
             self.server.reaper.end(self)
+
+
+class _Gateway(wsgi.Gateway_10):
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override] # its stub says None
+        """With a way to have more time, for an answer that is long, or has to be waited for."""
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call] # nor is its stub's
+        return environ | {"syncer.more_time": partial(self.req.server.reaper.begin, self.req.conn)}
 
 
 class _Doorkeeper(connections.ConnectionManager):
@@ -208,6 +216,7 @@ class _Http(wsgi.Server):
             accepted_queue_size=MOST_WAITING,
             accepted_queue_timeout=0,
         )
+        self.gateway = _Gateway
         self.reaper = _Reaper()
 
     def prepare(self) -> None:

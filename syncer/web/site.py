@@ -16,7 +16,8 @@ from syncer.orders import Accounting, Rules
 class Site:
     """What the configuration says that matters here.
 
-    `public_host` is the name by which others reach the server, if it has one. `portals` are polled so often.
+    `public_host` is the name by which others reach the server, if it has one. `portals` are polled so often. A link to
+    a file, on an agent's page or in a note, opens it for `file_links`.
     """
 
     host: str
@@ -27,6 +28,7 @@ class Site:
     fulfilments: tuple[str, ...] = ()
     public_host: str | None = None
     version: str = ""
+    file_links: timedelta = timedelta(days=30)
 
 
 class Vitals(Protocol):

@@ -1,4 +1,4 @@
-"""The pages that an estate agent sees, in Swedish: what is ordered, how far it is, its files, and the form for the rest.
+"""The pages that an estate agent sees, in Swedish: what is ordered, how far it is, its files, and the form for more.
 
 The address of a page is what opens it (`store.Purpose`): it can't be guessed, ends by itself, and can be revoked. The
 token of the link that leads here is handed to the desk, once, and must never be in a log, a page, an error, a header
