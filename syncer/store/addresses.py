@@ -81,7 +81,8 @@ class Addressing(Reading):
         if len(there) == len(files):
             return True
         with self._write() as tx:
-            row = tx.execute(select(ADDRESSES.c.order_id).where(*_opens(page, Purpose.PAGE, now))).scalar()
+            query = select(ADDRESSES.c.order_id).where(*_opens(page, Purpose.PAGE, now))
+            row = tx.execute(query.with_for_update()).scalar()  # on PostgreSQL, another worker may be about to lend
             if row is None:
                 return False
             there = set(tx.execute(_keys_among(files)).scalars())

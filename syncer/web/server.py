@@ -22,7 +22,7 @@ from cheroot.server import HTTPConnection
 from syncer.errors import SyncerError
 from syncer.telemetry import log, place, story
 
-THREADS = 4
+THREADS = 6  # two may be taken by agents' calls and two by their files, and nobody else waits
 MOST_CONNECTIONS = 64
 MOST_WAITING = 32  # requests that wait for a thread
 RATE = 25.0  # requests a second that are answered; the rest wait

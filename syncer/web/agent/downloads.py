@@ -10,7 +10,7 @@ from flask import Response
 from syncer.web.agent.desk import Content
 
 PIECE = 32_768  # bytes, for each of which the reader has the server's patience anew
-AT_ONCE = 2  # of the server's four threads
+AT_ONCE = 2  # of the server's six threads
 LONGEST_NAME = 120  # characters
 POLICY = "default-src 'none'; sandbox"
 KINDS = frozenset({"application/pdf", "application/zip", "image/jpeg", "image/png", "image/tiff", "text/plain"})
@@ -20,7 +20,7 @@ UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 def download(content: Content, go_on: Callable[[], None]) -> Response:
     """The answer that holds a file. `go_on` is called before each piece. Whoever closes the answer closes the file."""
     kind = content.media_type if content.media_type in KINDS else "application/octet-stream"
-    response = Response(_pieces(content, go_on), mimetype=kind, direct_passthrough=True)
+    response = Response(_pieces(content, go_on), mimetype=kind)
     response.call_on_close(content.stream.close)
     response.headers["Content-Length"] = str(content.size)
     response.headers["Content-Disposition"] = disposition(content.name)

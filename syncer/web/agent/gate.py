@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-AT_ONCE = 2  # of the server's four threads
+AT_ONCE = 2  # of the server's six threads
 BURST, PER_SECOND = 10.0, 0.5  # of one customer, or of one page
 REMEMBERED = 60.0  # seconds that a refused token is refused again without asking
 MOST = 1024  # whatever is remembered

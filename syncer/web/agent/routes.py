@@ -142,7 +142,7 @@ class Pages:
         with self._gate.turn(f"{desk.portal} {link.customer_id}") as may:
             if not may:
                 return Refused(Reason.BUSY)
-            _more_time(EXCHANGE)
+            _grant()(EXCHANGE)
             found = desk.exchange(link.customer_id, link.token)
         if isinstance(found, Refused):
             log().info("agent.refused", portal=desk.portal, reason=found.reason.value)
@@ -227,7 +227,7 @@ class Pages:
         with self._gate.turn(address) as may:
             if not may:
                 return self._page(visit, values, notice=words.CROWDED, code=HTTPStatus.SERVICE_UNAVAILABLE)
-            _more_time(EXCHANGE)
+            _grant()(EXCHANGE)
             return self._looked_over(visit, values, sent.get("steg", ""), sent.get("pris", ""))
 
     def _looked_over(self, visit: _Visit, values: Mapping[str, str], step: str, price: str) -> Response:
@@ -273,13 +273,15 @@ class Pages:
         response = None
         try:
             content = desk.open(found.order, found.asset)
-            response = None if content is None else downloads.download(content, _more_time)
+            response = None if content is None else downloads.download(content, _grant())
         finally:
             if response is None:
                 self._downloads.release()
         if response is None:
             return self.told(words.NO_FILE, HTTPStatus.NOT_FOUND)
         response.call_on_close(self._downloads.release)
+        if request.method == "HEAD":
+            response.close()  # nobody else would: Werkzeug sends no body, and closes none
         return response
 
 
@@ -306,8 +308,9 @@ def _as_sent(price: Price | None) -> str:
     return "" if price is None else f"{price.gross} {price.currency}"
 
 
-def _more_time(seconds: float | None = None) -> None:
-    """Has the server wait longer for this request's answer, where there is a server."""
-    grant = request.environ.get("syncer.more_time")
-    if grant is not None:
-        grant(seconds) if seconds is not None else grant()
+def _grant() -> Callable[..., None]:
+    """What has the server wait longer for this request's answer, so many seconds or as long as for another; it may be
+    called while the answer is sent.
+    """
+    grant: Callable[..., None] = request.environ.get("syncer.more_time", lambda _seconds=None: None)
+    return grant
