@@ -26,6 +26,7 @@ from syncer.orders import (
 )
 from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
+from syncer.store.addresses import Addressing
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
@@ -77,11 +78,11 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing):
+class Store(Keeping, Counting, Hearing, Addressing):
     """One database.
 
-    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, and those about what
-    portals say unasked in `Hearing`.
+    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
+    portals say unasked in `Hearing`, and those of addresses in `Addressing`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
