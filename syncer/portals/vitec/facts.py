@@ -76,6 +76,7 @@ def head_of(row: Row, customer_id: str) -> dict[str, str]:
         "target_id": row.target_id,
         "user_id": row.user_id,
         "service_id": row.service_id,
+        "service": row.service_id,
         "created_at": None if row.created_at is None else row.created_at.isoformat(),
         "vitec_status": row.status,
     }
