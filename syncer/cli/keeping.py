@@ -126,7 +126,7 @@ def links(arguments: argparse.Namespace) -> int:
         found = store.addresses(name)
     if arguments.json:
         made = ("made_at", "expires_at", "revoked_at")
-        facts = [
+        facts: list[dict[str, str | None]] = [
             {"opens": one.purpose, "asset": one.asset} | {at: iso(getattr(one, at)) for at in made} for one in found
         ]
         print_json({"order": name, "revoked": revoked, "links": facts})
