@@ -127,7 +127,7 @@ def test_a_row_says_whose_order_it_is_what_for_and_when(bench: Bench) -> None:
         "customer_id": OFFICE,
         "target_id": known["target_id"],
         "user_id": known["user_id"],
-        "service_id": "812",
+        "service": "812",
         "created_at": (NOON - HOUR).isoformat(),
         "vitec_status": "Unnamed",
     }
