@@ -1,4 +1,4 @@
-"""A world with all of the mission's systems: an agent's order in Vitec is placed in KODE, billed in GKS4, given back."""
+"""A world with all of the mission's systems: an agent's order is placed in KODE, billed in GKS4, and given back."""
 
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ class ChainWorld(KodeWorld):
 def assert_each_once(world: ChainWorld) -> None:
     """No sales order, KODE order, note or image is there twice."""
     for what in (
-        [one["purchase_order_number"] for one in world.gks4.sales_orders()],
+        [one["reference"] for one in world.gks4.sales_orders()],
         [one["technical_reference"] for one in world.kode.created()],
         [note["text"].splitlines()[0] for note in world.vitec.notes()],
         [(image["estate_id"], image["name"]) for image in world.vitec.images()],
