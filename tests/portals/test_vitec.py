@@ -9,8 +9,7 @@ import pytest
 
 from syncer.errors import AccessDenied, Unavailable, Unreadable
 from syncer.orders import Cursor, Order, State
-from syncer.portals import Reach
-from syncer.portals.vitec import supplied
+from syncer.portals.vitec import Reach, supplied
 from syncer.remotes.vitec import Ticket
 from syncer.simulators.host import Fault
 from tests.portals.vitec_bench import NOON, OFFICE, OTHER, THIRD, Bench, listening

@@ -22,7 +22,7 @@ from syncer.orders import (
     TellRefused,
     Told,
 )
-from syncer.portals import Result
+from syncer.portals.vitec import Result
 from syncer.portals.vitec.facts import ids_of
 from syncer.remotes.vitec import Operation, Success
 from syncer.simulators.host import Fault
