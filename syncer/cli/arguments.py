@@ -203,6 +203,9 @@ def _add_keeping(commands: Any) -> None:
     _command(commands, "recheck", "keeping", "after a database was brought back: look up all that is open")
     forget = _command(commands, "forget", "keeping", "erase personal data past its retention now", json=True)
     forget.add_argument("order", metavar="ORDER", nargs="*", help="that of these ended orders, whatever its age")
+    links = _command(commands, "links", "keeping", "an order's page and file addresses that others may hold", json=True)
+    links.add_argument("order", metavar="ORDER")
+    links.add_argument("--revoke", action="store_true", help="none of them opens anything any more")
     completion = _command(commands, "completion", "completing", "a script for the shell: completion on Tab")
     completion.add_argument(
         "shell", choices=["bash", "zsh", "orders", "portals"], help="or the names that the script asks for"

@@ -21,7 +21,7 @@ from syncer.errors import AccessDenied, RemoteError, Unavailable
 from syncer.store import Store
 from syncer.telemetry import Redactor
 from syncer.wiring import engine_of, utc
-from syncer.wiring.desk import Desk, Offered, Seen, desk_of
+from syncer.wiring.ordering import Desk, Offered, Seen, desk_of
 
 NUMBER = re.compile(r"[0-9]{1,18}")
 

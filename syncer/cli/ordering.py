@@ -21,7 +21,7 @@ from syncer.cli.printing import print_json
 from syncer.errors import RemoteError, Uncertain
 from syncer.store import By, Store, StoreError, Unsettled
 from syncer.wiring import utc
-from syncer.wiring.desk import Desk, Quote, Seen, Wish, desk_of
+from syncer.wiring.ordering import Desk, Quote, Seen, Wish, desk_of
 
 LETTERS = string.ascii_lowercase + string.digits
 LARGEST = 10_000_000  # bytes of a file with a geometry

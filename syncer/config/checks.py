@@ -29,6 +29,7 @@ def find_oddities(reading: Reading, parts: dict[str, Any], today: date | None) -
     _check_use(reading)
     _check_pages(reading, parts)
     _check_customers(reading, parts)
+    _check_services(reading, parts)
 
 
 _REMOTES = {"portals": "a portal", "fulfilments": "a fulfilment", "order_systems": "an order system"}
@@ -157,3 +158,13 @@ def _check_customers(reading: Reading, parts: dict[str, Any]) -> None:
         if system and system.create_missing_customers and not (payer.name and payer.corporate_identity_number):
             wrong = "a missing customer can't be made without name and corporate_identity_number"
             reading.warn(("routes", n, "customer"), wrong, "Write both, if it is to be made.")
+
+
+def _check_services(reading: Reading, parts: dict[str, Any]) -> None:
+    """A portal whose lists hold others' orders too gives us those of its services alone."""
+    for n, route in enumerate(parts["routes"]):
+        services = getattr(parts["portals"][route.portal], "services", None)
+        service = route.match.get("service")
+        if services and service and service not in map(str, services):
+            cure = f"Add {service} to services under [portals.{route.portal}], if it is one of yours."
+            reading.warn(("routes", n, "match"), "names a service that is none of the portal's", cure)

@@ -747,10 +747,14 @@ class Rules:
 
 
 def lookup(details: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
-    """The text of a field of the order: `section.name`, or the first section that has `name`, else None."""
+    """The text of a field of the order: `section.name`, or the first section that has `name`, else None.
+
+    What somebody has filled in for the order counts before all else that is called the same.
+    """
     section, _, rest = name.partition(".")
     if rest and section in details:
         value = details[section].get(rest)
     else:
-        value = next((part[name] for part in details.values() if part.get(name) is not None), None)
+        parts = (details.get("form", {}), *details.values())
+        value = next((part[name] for part in parts if part.get(name) is not None), None)
     return None if value is None else str(value)

@@ -6,7 +6,7 @@ what the store knows of them; where they lie on the disk is the shelf's business
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -42,6 +42,7 @@ STATES = {
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})  # the files on the order are no longer ours to keep (section 8.3)
 MOMENT = 0.5  # seconds that a pass waits for downloads
 AGAIN = 60.0  # seconds until a download that failed is tried again
+PATIENCE = timedelta(hours=1)  # with a file whose fresh address is refused too: it may not be ready yet
 NOT_LISTED = "it was no longer listed when it was to be fetched"
 
 
@@ -182,7 +183,12 @@ class KodePortal:
             return self._kept(visit, file, asset)
         except StaleAddress:
             assets = {one.id: one for one in self._tree(visit.order).assets}
+        try:
             return self._kept(visit, file, assets.get(file.asset))
+        except StaleAddress as stale:
+            if file.at is None or self._now() - file.at < PATIENCE:
+                raise
+            return self._refuse(visit.order, file, f"KODE refuses the address that it gives ({stale.cause})")
 
     def _kept(self, visit: "_Visit", file: File, asset: Asset | None) -> str:
         if asset is None or not asset.fetchable:

@@ -3,6 +3,7 @@
 Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
 """
 
+from syncer.store.addresses import Address, Purpose, new_address
 from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
@@ -19,6 +20,7 @@ from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
     "STEPS",
+    "Address",
     "Applied",
     "By",
     "Copy",
@@ -30,6 +32,7 @@ __all__ = [
     "Notice",
     "Oldest",
     "Overview",
+    "Purpose",
     "Reason",
     "RemoteHealth",
     "Service",
@@ -40,5 +43,6 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "Unsettled",
+    "new_address",
     "with_password",
 ]

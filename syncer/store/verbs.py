@@ -26,6 +26,7 @@ from syncer.orders import (
 )
 from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
+from syncer.store.addresses import Addressing
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
@@ -78,11 +79,12 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing, Ordering):
+class Store(Keeping, Counting, Hearing, Addressing, Ordering):
     """One database.
 
     Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
-    portals say unasked in `Hearing`, and those about what a person orders in `Ordering`.
+    portals say unasked in `Hearing`, those of addresses in `Addressing`, and those about what a person orders in
+    `Ordering`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
@@ -457,6 +459,11 @@ class Store(Keeping, Counting, Hearing, Ordering):
         """An operator's `retry`: remotes that denied us are called again, also by the syncer that runs meanwhile."""
         with self._write() as tx:
             tx.execute(update(REMOTES).where(REMOTES.c.up.is_(False)).values(cause=None))
+
+    def note_poll(self, portal: str, now: datetime) -> None:
+        """Writes down that a portal without a list was seen to, and is well."""
+        with self._write() as tx:
+            listing.save_cursor(tx, portal, _cursor(tx, portal), now)
 
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""

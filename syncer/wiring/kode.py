@@ -71,12 +71,13 @@ def add_kode(
 ) -> None:
     """Adds a portal of KODE's, and the fulfilments that have its account."""
     client = client_of(made, name, portal, read_only=read_only)
+    made.clients[name] = client
     shelf = Shelf(portal.files_dir, made.tap)
     limit = Limit(portal.max_file_size, portal.parallel)
     adapter = KodePortal(name, client, known, shelf, limit, now, made.stop.is_set)
     made.sources[name] = made.sinks[name] = made.porters[name] = adapter
     made.checks[name], made.cabinets[name] = adapter.check, FilesHere(shelf)
-    wish = _wishes(config)
+    wish = wishes_of(config)
     for other, fulfilment in config.fulfilments.items():
         if fulfilment.kind == "kode" and fulfilment.portal == name:
             placer = KodeFulfilment(other, client, wish, lambda key: known.pushed(name, key), now)
@@ -112,19 +113,24 @@ def client_of(made: Remotes, name: str, portal: "conf.KodePortal", *, read_only:
     )
 
 
-def _wishes(config: conf.Config) -> Callable[[Order], Wish | None]:
-    """What the route of an order places."""
+def wishes_of(config: conf.Config) -> Callable[[Order], Wish | None]:
+    """What the route of an order places in KODE; None where it doesn't."""
     rules: Rules = rules_of(config)
-    wishes = [
-        None if route.order is None else Wish(route.order, route.products, dict(route.fields), dict(route.data))
-        for route in config.routes
-    ]
+    wishes = [_wish(route) for route in config.routes]
 
     def wish(order: Order) -> Wish | None:
         route = route_of(order, rules)
         return None if route is None else wishes[rules.routes.index(route)]
 
     return wish
+
+
+def _wish(route: conf.Route) -> Wish | None:
+    if route.order is None:
+        return None
+    delivery = {conf.DELIVERY_FIELDS[name]: text for name, text in route.fields.items() if name in conf.DELIVERY_FIELDS}
+    fields = {name: text for name, text in route.fields.items() if name not in conf.DELIVERY_FIELDS}
+    return Wish(route.order, route.products, fields, delivery, dict(route.data))
 
 
 def post_of(portal: "conf.KodePortal") -> Post | None:

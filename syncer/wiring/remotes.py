@@ -58,6 +58,7 @@ class Counter:
 class Remotes:
     """Every configured remote, by the parts that it plays; `checks` makes one harmless call to each.
 
+    `clients` are those of portals whose pages ask for more than the ring does.
     `tap` is told of each effect on the disk besides the store's own (`files.Shelf`).
     """
 
@@ -66,6 +67,7 @@ class Remotes:
     followers: dict[str, Follower] = field(default_factory=dict)
     porters: dict[str, Porter] = field(default_factory=dict)
     cabinets: dict[str, Cabinet] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
     checks: dict[str, Callable[[], str]] = field(default_factory=dict)
     counter: Counter = field(default_factory=Counter)
     wire: Wire = Http

@@ -31,6 +31,7 @@ from tests.config.written import (
 def test_what_is_left_out_has_its_default(file: Path) -> None:
     config = read(file, GOOD)
     portal, net, desk = config.portals["acme"], config.fulfilments["net"], config.fulfilments["desk"]
+    assert isinstance(portal, XspPortal)
     assert config.timezone == ZoneInfo("Europe/Stockholm")
     assert (config.state_dir, config.store.file) == (file.parent / "state", file.parent / "state" / "syncer.db")
     assert (config.log, config.web, config.privacy) == (Log(), None, Privacy(erase_after=timedelta(days=90)))

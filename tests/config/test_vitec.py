@@ -194,3 +194,11 @@ def test_a_first_day_in_the_future_is_odd(file: Path) -> None:
     config = read(file, text)
     assert [key_of(warning) for warning in config.warnings] == ["portals.vitec.since"]
     assert portal(file, text).since == date(2026, 11, 23)
+
+
+def test_a_route_for_a_service_of_somebody_else_is_odd(file: Path) -> None:
+    route = '[[routes]]\nportal = "vitec"\nmatch = { service = "%s" }\nfulfilment = "desk"'
+    assert read(file, WEB + VITEC + DESK + route % "812").warnings == ()
+    (warning,) = read(file, WEB + VITEC + DESK + route % "813").warnings
+    assert key_of(warning) == "routes[1].match"
+    assert "Add 813" in warning.cure

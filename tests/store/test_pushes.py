@@ -118,9 +118,11 @@ def test_an_order_that_a_person_has_ended_here_stays_ended(store: Store) -> None
     store.watch("kode", ["4711"], NOW)
     store.apply("kode:4711", DeliveredByHand(), NOW, RULES)
     store.push("kode", [("4711", "")], LATER)
+    looked(store, "4711", "active")
     found = store.load("kode:4711")
     assert found is not None
     assert found[0].state == "delivered"
+    assert due(store, LATER + timedelta(days=1)) == []
 
 
 def test_what_is_named_twice_is_one_order(store: Store) -> None:

@@ -1,0 +1,454 @@
+"""`syncer kode`: what is offered, what is followed, and an order that is placed once, whatever comes in between."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncer.cli import ordering
+from syncer.orders import FileState, Park, State
+from syncer.simulators.host import Fault
+from syncer.simulators.kode.model import File
+from syncer.store import Store
+from tests.ring.harness import Ran
+from tests.ring.kode import PLACE, PLACED, KodeWorld
+from tests.store.filled import everything
+
+PACKAGE, CERTIFICATE = "WI99990101", "WI99990102"
+WHERE = ("--cadastre", PLACE["cadastre"], "--address", PLACE["address"])
+WANTED = ("kode", "order", "cadastre", "--product", PACKAGE, *WHERE, "--reference", "OPPDRAG-42")
+RING = [[600_000.0, 6_640_000.0], [600_000.0, 6_640_500.0], [600_500.0, 6_640_500.0], [600_000.0, 6_640_000.0]]
+LOST = [Fault.RESET_AFTER, Fault.ERROR_AFTER, Fault.TIMEOUT_AFTER, Fault.GARBAGE_AFTER]
+SECOND = """
+[portals.other]
+kind = "kode"
+url = "{url}/kode/kode/v1"
+token_url = "{url}/kode/authentication/v2/token"
+client_id = "acme-client"
+client_secret = {{ file = "client.secret" }}
+username = "acme-api"
+password = {{ file = "kode.secret" }}
+files_dir = "others"
+"""
+
+
+class Cut(BaseException):
+    """The program ends here."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[KodeWorld]:
+    with KodeWorld(tmp_path, at=None) as world:
+        yield world
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A person at a terminal, who answers a question so."""
+
+    def answer(text: str) -> None:
+        given = io.StringIO(text)
+        given.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stdin", given)
+
+    return answer
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+
+
+def ordered(world: KodeWorld, *words: str) -> Ran:
+    return world.say(*WANTED, "--yes", *words)
+
+
+def creates(world: KodeWorld) -> int:
+    """The calls that may have placed an order, whatever became of them."""
+    return len(world.host.calls("kode", "orders.create"))
+
+
+def journal(world: KodeWorld) -> list[tuple[str, dict[str, Any]]]:
+    with world.reading() as store:
+        return [(line.event, line.facts) for line in store.journal() if line.event.startswith("kode.")]
+
+
+# --- products ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_municipality_offers_is_told_with_its_prices_and_contents(world: KodeWorld) -> None:
+    found = {one["code"]: one for one in world.say("kode", "products", "9999", "--json").json}
+    package = found[PACKAGE]
+    assert (package["name"], package["type"], package["input"], package["delivery"]) == (
+        "Meglerpakke", "PACKAGE", "CADASTRE", "DIGITAL",
+    )  # fmt: skip
+    assert (package["price_net"], package["price_vat"]) == (1640.0, 2050.0)
+    assert {"code": CERTIFICATE, "name": "Ferdigattest"} in package["contents"]
+    told = world.say("kode", "products", "9999")
+    assert told.code == 0
+    assert "2 050.00" in told.out
+    assert "Ferdigattest, Kommunale avgifter" in told.out
+
+
+def test_a_leading_zero_of_a_municipality_may_be_left_out(world: KodeWorld) -> None:
+    world.kode.add_product(code="WI03010001", name="Oslopakke")
+    assert [one["code"] for one in world.say("kode", "products", "301", "--json").json] == ["WI03010001"]
+
+
+@pytest.mark.parametrize("wrong", ["Oslo", "0000", "03011", "９９９９"])
+def test_what_is_no_municipality_is_refused_with_what_to_write(world: KodeWorld, wrong: str) -> None:
+    ran = world.say("kode", "products", wrong)
+    assert (ran.code, ran.out) == (2, "")
+    assert "four digits" in ran.err
+    assert world.host.calls("kode") == []
+
+
+def test_a_kode_that_is_down_is_said_in_a_sentence(world: KodeWorld) -> None:
+    world.host.fault(Fault.REFUSE, "kode", times=None)
+    ran = world.say("kode", "products", "9999")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("kode ")
+    assert "Traceback" not in ran.err
+
+
+def test_the_portal_is_asked_for_only_where_it_can_t_be_told(world: KodeWorld) -> None:
+    assert world.say("kode", "products", "9999", "--portal", "tg").code == 2
+    world.configure(more=world._settings["more"] + SECOND.format(url="{url}").replace("{{", "{").replace("}}", "}"))
+    ran = world.say("kode", "products", "9999")
+    assert (ran.code, ran.err) == (2, "say which portal: --portal kode or --portal other\n")
+    assert world.say("kode", "products", "9999", "--portal", "other").code == 0
+
+
+# --- watch ------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_is_named_is_followed_at_once_and_its_files_fetched(world: KodeWorld) -> None:
+    number = str(world.kode.add_order(status="FINISHED"))
+    world.kode.add_file(int(number), File())
+    ran = world.say("kode", "watch", f"kode:{number}")
+    assert (ran.code, ran.out, ran.err) == (0, f"kode:{number}: delivered, 1 file kept\n", "")
+    assert [file.state for file in world.files(number)] == [FileState.KEPT]
+    (one,) = world.say("kode", "watch", number, "--json").json
+    assert one == {
+        "order": f"kode:{number}",
+        "state": "delivered",
+        "portal_status": "delivered",
+        "parked": None,
+        "files": {"kept": 1},
+    }
+
+
+def test_an_order_that_kode_has_not_is_said_and_nothing_is_stored_of_it(world: KodeWorld) -> None:
+    number = str(world.kode.add_order())
+    ran = world.say("kode", "watch", "123", number)
+    assert ran.code == 2
+    assert "no order 123" in ran.err
+    assert set(world.orders()) == {number}
+
+
+@pytest.mark.parametrize("wrong", ["abc", "-1", "0", "1" * 19, "7000001/../1"])
+def test_what_is_no_id_is_refused_before_anything_is_asked(world: KodeWorld, wrong: str) -> None:
+    assert world.say("kode", "watch", "--", wrong).code == 2 if wrong != "-1" else True
+    assert world.host.calls("kode") == []
+
+
+def test_where_kode_is_down_orders_are_stored_and_read_when_it_answers(world: KodeWorld) -> None:
+    numbers = [str(world.kode.add_order()) for _ in range(4)]
+    world.host.fault(Fault.REFUSE, "kode", times=None)
+    ran = world.say("kode", "watch", *numbers)
+    assert ran.code == 1
+    assert "read when KODE answers" in ran.err
+    assert len(world.host.calls("kode")) < len(numbers) + 4
+    assert set(world.orders()) == set(numbers)
+    world.host.clear_faults()
+    world.once()
+    assert {order.state for order in world.orders().values()} == {State.RECEIVED}
+
+
+def test_an_order_that_carries_the_key_of_an_uncertain_call_settles_it(world: KodeWorld) -> None:
+    waiting = world.order(None, service=PLACED, **PLACE)
+    world.host.fault(Fault.RESET_AFTER, "kode", "orders.create")
+    world.once()
+    assert world.orders()[waiting].park is Park.UNCERTAIN
+    number = str(world.kode.created()[0]["order"])
+    ran = world.say("kode", "watch", number)
+    assert ran.code == 0
+    assert f"tg:{waiting}: active" in ran.out
+    order = world.orders()[waiting]
+    assert (order.park, order.fulfilment_ref) == (None, number)
+    assert creates(world) == 1
+
+
+def test_while_another_syncer_has_the_store_an_order_is_written_down_for_it(world: KodeWorld) -> None:
+    number = str(world.kode.add_order())
+    with world.engine():
+        ran = world.say("kode", "watch", number)
+    assert ran.code == 0
+    assert ran.out == f"kode:{number}: not read yet; written down, and the running syncer goes on with it\n"
+
+
+# --- order: before it is placed ---------------------------------------------------------------------------------
+
+
+def test_an_order_is_placed_with_a_key_of_its_own_and_followed(world: KodeWorld) -> None:
+    ran = ordered(world, "--name", "Kari Påfunn", "--company-name", "Påfunn Megling", "--json")
+    assert ran.code == 0
+    (made,) = world.kode.created()
+    key = made["technical_reference"]
+    assert ran.json == {
+        "order": f"kode:{made['order']}",
+        "status": "NEW",
+        "price_net": 1640.0,
+        "price_vat": 2050.0,
+        "technical_reference": key,
+    }
+    assert key.startswith("cli.")
+    assert len(key) == 20
+    assert made["reference"] == "OPPDRAG-42"
+    body = json.loads(world.host.calls("kode", "orders.create")[0].body)
+    assert body["deliveryInformation"] == {"name": "Kari Påfunn", "companyName": "Påfunn Megling"}
+    world.once()
+    assert world.known(str(made["order"])).state is State.RECEIVED
+    assert [event for event, _ in journal(world)] == ["kode.ordering", "kode.ordered"]
+
+
+def test_the_journal_says_nothing_of_people_or_of_what_was_ordered(world: KodeWorld) -> None:
+    ordered(world, "--name", "Kari Påfunn")
+    world.host.fault(Fault.RESET_AFTER, "kode", "orders.create")
+    ordered(world, "--name", "Kari Påfunn")
+    kept = str(journal(world)) + world.say("log").out
+    for secret in ("Påfunn", "OPPDRAG-42", PLACE["cadastre"], "Prøveveien"):
+        assert secret not in kept
+    digests = [facts.get("digest") for event, facts in journal(world) if event == "kode.ordering"]
+    assert digests[0] is None
+    assert digests[1] is not None
+
+
+@pytest.mark.parametrize(("said", "placed"), [("y\n", 1), ("YES\n", 1), ("n\n", 0), ("\n", 0), ("", 0)])
+def test_a_person_is_shown_the_price_and_asked(
+    world: KodeWorld, terminal: Callable[[str], None], said: str, placed: int
+) -> None:
+    terminal(said)
+    ran = world.say(*WANTED, CERTIFICATE) if False else world.say(*WANTED)
+    assert f"{PACKAGE}  Meglerpakke\nprice: 2 050.00 NOK incl. VAT\n" in ran.out
+    assert "Place this order for 2 050.00 NOK incl. VAT? [y/N] " in ran.out
+    assert (ran.code, creates(world)) == (0 if placed else 1, placed)
+    assert len(journal(world)) == 2 * placed
+
+
+@pytest.mark.usefixtures("nobody")
+def test_where_nobody_can_be_asked_nothing_is_sent(world: KodeWorld) -> None:
+    ran = world.say(*WANTED)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--yes" in ran.err
+    assert world.host.calls("kode") == []
+
+
+def test_with_json_the_question_is_not_on_standard_output(world: KodeWorld, terminal: Callable[[str], None]) -> None:
+    terminal("y\n")
+    ran = world.say(*WANTED, "--json")
+    assert ran.json["order"].startswith("kode:")
+    assert "[y/N]" in ran.err
+
+
+def test_all_that_is_wrong_is_said_at_once_with_its_option_and_nothing_is_sent(world: KodeWorld) -> None:
+    ran = world.say(
+        "kode", "order", "cadastre", "--cadastre", "9999-12-34", "--share-number", "1", "--product", PACKAGE, PACKAGE,
+        "--email", "x" * 2000, "--data", "a=1", "a=2", "--yes",
+    )  # fmt: skip
+    assert ran.code == 2
+    told = [line.partition(" ")[0] for line in ran.err.splitlines()]
+    assert sorted(told) == sorted(
+        ["--share-number", "--product", "--data", "--reference", "--email", "--address", "--cadastre"]
+    )
+    assert world.host.calls("kode") == []
+    assert journal(world) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000])
+def test_a_geometry_that_can_t_be_read_is_said(world: KodeWorld, content: bytes) -> None:
+    file = world.folder / "map.json"
+    file.write_bytes(content)
+    ran = world.say("kode", "order", "map", "--geometry", str(file), "--spatial-reference", "25832", "--yes")
+    assert ran.code == 2
+    assert ran.err == f"--geometry {file}: it is no GeoJSON object\n"
+    assert "No such file" in world.say("kode", "order", "map", "--geometry", str(file) + "x", "--yes").err
+
+
+def test_a_map_and_a_share_are_ordered_too(world: KodeWorld) -> None:
+    file = world.folder / "map.json"
+    file.write_text(json.dumps({"type": "Polygon", "coordinates": [RING]}))
+    common = ("--reference", "R", "--yes")
+    ran = world.say(
+        "kode", "order", "map", "--product", "WI99990301", "--geometry", str(file), "--spatial-reference", "25832",
+        "--data", "system=UTM", *common,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "343.75 NOK incl. VAT" in ran.out
+    share = ("--organization-number", "999999999", "--share-number", "17")
+    ran = world.say("kode", "order", "share", "--product", "WI99990201", *share, *common)
+    assert ran.code == 0, ran.err
+    assert "513.12 NOK incl. VAT" in ran.out
+    assert [made["kind"] for made in world.kode.created()] == ["map", "share"]
+
+
+def test_a_price_that_is_not_known_is_said_so(world: KodeWorld, terminal: Callable[[str], None]) -> None:
+    terminal("n\n")
+    unknown = world.say(*WANTED[:3], "--product", PACKAGE, "WI99999999", *WANTED[5:])
+    assert "price: not known" in unknown.out
+    assert "WI99999999  (not among the products" in unknown.out
+    assert "at a price that is not known" in unknown.out
+    assert creates(world) == 0
+
+
+# --- order: placed once -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_lost_answer_is_never_sent_again_unless_a_person_says_so(world: KodeWorld, fault: Fault) -> None:
+    world.configure(more=world._settings["more"].replace('timeout = "5s"', 'timeout = "1s"'))
+    world.host.fault(fault, "kode", "orders.create")
+    ran = ordered(world)
+    (made,) = world.kode.created()
+    assert ran.code == 1
+    for word in ("OPPDRAG-42", made["technical_reference"], "syncer kode watch ID", "--again"):
+        assert word in ran.err
+    assert journal(world)[-1][0] == "kode.uncertain"
+    again = ordered(world)
+    assert again.code == 2
+    assert made["technical_reference"] in again.err
+    assert creates(world) == 1
+    assert ordered(world, "--again").code == 0
+    assert ordered(world).code == 0
+    assert len(world.kode.created()) == 3
+
+
+def test_an_order_whose_answer_was_lost_is_settled_by_watching_it(world: KodeWorld) -> None:
+    world.host.fault(Fault.RESET_AFTER, "kode", "orders.create")
+    ordered(world)
+    (made,) = world.kode.created()
+    assert world.say("kode", "watch", str(made["order"])).code == 0
+    event, facts = journal(world)[-1]
+    assert (event, facts["order"]) == ("kode.ordered", f"kode:{made['order']}")
+    assert ordered(world).code == 0  # a new one, on purpose
+    assert len(world.kode.created()) == 2
+
+
+def test_a_push_has_it_followed_and_the_same_is_not_ordered_twice_by_that(world: KodeWorld) -> None:
+    world.host.fault(Fault.RESET_AFTER, "kode", "orders.create")
+    ordered(world)
+    (made,) = world.kode.created()
+    with world.reading() as store:
+        store.push("kode", [(str(made["order"]), made["technical_reference"])], world.clock())
+    world.once()
+    ran = ordered(world)
+    assert ran.code == 2
+    assert f"it is kode:{made['order']}" in ran.err
+    assert creates(world) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.TOO_MANY])
+def test_what_was_surely_not_placed_may_be_ordered_again(world: KodeWorld, fault: Fault) -> None:
+    world.host.fault(fault, "kode", "orders.create")
+    ran = ordered(world)
+    assert ran.code == 1
+    assert ran.err.startswith("nothing was ordered: kode orders.create")
+    assert [event for event, _ in journal(world)] == ["kode.ordering", "kode.not_ordered"]
+    assert ordered(world).code == 0
+    assert len(world.kode.created()) == 1
+
+
+def test_what_kode_refuses_is_told_in_its_words(world: KodeWorld) -> None:
+    ran = world.say(*WANTED[:3], "--product", "WI99999999", *WANTED[5:], "--yes")
+    assert ran.code == 1
+    assert "nothing was ordered: kode orders.create" in ran.err
+    assert journal(world)[-1][0] == "kode.not_ordered"
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_wherever_it_ends_the_same_is_never_ordered_twice(
+    world: KodeWorld, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Two commits, each with a moment before and after it, and the call between them."""
+    world.say("status")
+    open_store, left = Store.open, [after]
+
+    def tap(_what: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Cut
+
+    def opened(url: str, *, exclusive: bool = True) -> Store:
+        return open_store(url, exclusive=exclusive, tap=tap)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ordering.Store, "open", opened)
+        with pytest.raises(Cut):
+            ordered(world)
+    assert creates(world) == (0 if after <= 2 else 1)
+    again = ordered(world)
+    if after in {1, 4}:  # nothing was begun, or all was written down
+        assert again.code == 0
+        return
+    assert again.code == 2
+    assert "outcome is not known" in again.err
+    assert len(world.kode.created()) == creates(world) == (0 if after == 2 else 1)
+    assert ordered(world, "--again").code == 0
+
+
+def test_an_order_that_can_t_be_written_down_is_told_with_the_command_that_has_it_followed(
+    world: KodeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncer.store import StoreError
+
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "follow", full)
+        ran = ordered(world)
+    (made,) = world.kode.created()
+    assert ran.code == 1
+    assert f"syncer kode watch {made['order']}" in ran.err
+    assert ordered(world).code == 2
+    assert world.say("kode", "watch", str(made["order"])).code == 0
+    assert set(world.orders()) == {str(made["order"])}
+
+
+def test_of_two_that_order_the_same_at_once_the_second_finds_the_first(
+    world: KodeWorld, terminal: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question takes a person's time, in which somebody else may have begun."""
+    world.host.fault(Fault.RESET_AFTER, "kode", "orders.create")
+    agreed = ordering._agreed
+
+    def slow(*given: Any) -> bool:
+        monkeypatch.setattr(ordering, "_agreed", agreed)
+        assert ordered(world).code == 1
+        return True
+
+    monkeypatch.setattr(ordering, "_agreed", slow)
+    terminal("y\n")
+    assert world.say(*WANTED).code == 2
+    assert creates(world) == 1
+
+
+def test_ordering_leaves_the_store_to_the_syncer_that_has_it(world: KodeWorld) -> None:
+    with world.engine():
+        assert ordered(world).code == 0
+    world.once()
+    (made,) = world.kode.created()
+    assert world.known(str(made["order"])).portal_status == "received"
+
+
+def test_asking_writes_nothing(world: KodeWorld, terminal: Callable[[str], None]) -> None:
+    world.say("kode", "watch", str(world.kode.add_order()))
+    kept = everything(world.database)
+    terminal("n\n")
+    world.say(*WANTED)
+    world.say("kode", "products", "9999")
+    assert everything(world.database) == kept
