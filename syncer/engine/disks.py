@@ -82,7 +82,9 @@ class Disks:
             said = ", ".join(_legible(one) for one in others[:MOST_NAMED]) + (", …" if others[MOST_NAMED:] else "")
             more = "1 more in its folder" if len(others) == 1 else f"{len(others)} more in its folder"
             command = f"remove by hand what nobody needs: syncer files {name} tells where"
-            yield Difference(name, portal, About.FILE, f"{len(_names(found))} files", f"{more}: {said}", command)
+            ours = len(_names(found))
+            here = "1 file" if ours == 1 else f"{ours} files"
+            yield Difference(name, portal, About.FILE, here, f"{more}: {said}", command)
 
     def _seen(self, size: int) -> None:
         self._read += size
