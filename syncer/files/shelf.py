@@ -20,7 +20,7 @@ from syncer.files.part import Kept, Part
 from syncer.files.trouble import NotThere, explained
 
 ATTEMPTS = 100  # at a folder that another process removes each time, since it is empty
-PIECE = 1_000_000  # bytes that are read at once
+PIECE = 256 * 1024  # bytes that are read at once
 Pour = Callable[[Callable[[bytes], None]], None]
 
 

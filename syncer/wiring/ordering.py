@@ -116,7 +116,7 @@ class Desk:
         """What an order would cost: by KODE's word; else, but for a map, the sum of its products' prices."""
         listed = self._listed(wish)
         price = self._asked(wish)
-        if price is None and wish.kind != Kind.MAP:  # a map's price depends on what is in it
+        if price is None and wish.kind != "map":  # a map's price depends on what is in it
             price = _sum(wish, listed)
         net, vat = (None, None) if price is None else (price.net, price.vat)
         return Quote(net, vat, {code: listed[code].name for code in wish.products if code in listed})
@@ -178,7 +178,7 @@ def _offered(product: Product) -> Offered:
 
 def _municipalities(wish: Wish) -> list[str]:
     """A cadastre's own; else what the codes of products say, which are WI and the municipality (section 4)."""
-    if wish.kind == Kind.CADASTRE and wish.cadastre is not None:
+    if wish.kind == "cadastre" and wish.cadastre is not None:
         return [wish.cadastre[:4]]
     return sorted({code[2:6] for code in wish.products if code[:2] == "WI" and code[2:6].isdecimal()})
 
