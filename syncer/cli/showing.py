@@ -22,7 +22,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from syncer.cli.screen import Ran, Screen, export_lines
-from syncer.simulators.archive import Evidence, on_disk
+from syncer.simulators.archive import NO_EVIDENCE, Evidence, on_disk
 from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, PUSH_PORT, SYD_USER, VITEC_PASSWORD, Day
 
 PATIENCE = 116.0  # seconds that the whole demo may take
@@ -100,7 +100,7 @@ def say(words: tuple[str, ...], day: Day, program: "Program", screen: Screen) ->
     screen.word(ran)
 
 
-def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen, evidence: Evidence = Evidence()) -> bool:
+def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen, evidence: Evidence = NO_EVIDENCE) -> bool:
     """Shows what came of each order, and returns whether all is as it should be."""
     judgement = day.judge(orders, evidence)
     screen.judgement(judgement, day.host.journal)
@@ -157,7 +157,7 @@ class Program:
         return found
 
     def evidence(self) -> Evidence:
-        """What lies in the files' directory, and the program's word on the files of orders that were placed elsewhere."""
+        """What lies in the files' directory, and the program's word on the files of some orders."""
         names = [f"{self._day.bureau.name}:{errand.order}" for errand in self._day.bureau.errands]
         return Evidence(
             on_disk(self._files), {name: json.loads(self.run("files", name, "--json").out) for name in names}
@@ -259,7 +259,7 @@ def _how_to(day: Day) -> Iterator[str]:
     kode = day.kode.tokens.credentials
     yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
     yield f"                                                 user {kode.username} {kode.password}"
-    yield f"                                                 pushes to 127.0.0.1:{PUSH_PORT}, where `syncer run` listens"
+    yield f"                                                 pushes to `syncer run` on port {PUSH_PORT}"
     yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
     yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"

@@ -37,6 +37,9 @@ class Evidence:
     told: Mapping[str, Sequence[Seen]] = field(default_factory=dict)
 
 
+NO_EVIDENCE = Evidence()
+
+
 def on_disk(root: Path) -> dict[str, str]:
     """Everything below a directory that is no directory, with its hash; nothing where there is no such directory."""
     found = sorted(path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -99,7 +102,7 @@ class Archive:
             str(order["status"]),
             sum(path.partition("/")[0] == self._name(order) for path in self.evidence.disk),
             len(order["files"]) - len(_kept(order)),
-            seen and seen["parked"],
+            None if seen is None else seen["parked"],
             tuple(complaints),
         )
 
@@ -148,8 +151,10 @@ class Archive:
         for file in order["files"]:
             own = told.get(file["asset"], {"state": "unknown", "why": "", "sha256": None})
             state = due.get(file["asset"], "gone")
-            if own["state"] != state or (state != "kept" and not own["why"]):
+            if own["state"] != state:
                 yield f"of {file['filename']} the program says {own['state']}, not {state}"
+            elif state != "kept" and not own["why"]:
+                yield f"of {file['filename']} the program doesn't say why it is {state}"
             elif state == "kept" and own["sha256"] != self.kode.digest(file["asset"]):
                 yield f"of {file['filename']} the program has a wrong hash"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from syncer.simulators.archive import Archive, Evidence
+from syncer.simulators.archive import NO_EVIDENCE, Archive, Evidence
 from syncer.simulators.bureau import Bureau
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.gks4 import Gks4Simulator
@@ -219,8 +219,8 @@ class Day:
         return Hour(
             "08:00",
             "The night's orders",
-            f"{count} orders wait in the portal: plain ones, and every trouble. {len(placed)} more were placed in KODE, "
-            "where nobody can list them: a person names them.",
+            f"{count} orders wait in the portal: plain ones, and every trouble. {len(placed)} more were placed in "
+            "KODE, which has no list: a person names them.",
             (("kode", "watch", *placed),),
         )
 
@@ -245,7 +245,8 @@ class Day:
         return Hour(
             "10:00",
             "The lines are bad",
-            "Nine more orders, and files of all that is finished in KODE. Calls end in a 503, a reset, a timeout or a 429, some of them after their effect.",
+            "Nine more orders, and KODE finishes some. Calls end in a 503, a reset, a timeout or a 429, some of them "
+            "after their effect.",
         )
 
     def _break_lines(self) -> None:
@@ -289,7 +290,7 @@ class Day:
             "People at work",
             "The networks' people cancel two orders, set one active and one delivered; one dated yesterday shows only "
             "now. Our own have done one by hand, know that the courier got a parcel and KODE an order, and had a port "
-            "mended. In KODE, one finished order gets a file more, and one is refunded.",
+            "mended. In KODE, a finished order gets one file more, and another is refunded.",
             words,
         )
 
@@ -350,11 +351,14 @@ class Day:
 
     # --- the judgement ----------------------------------------------------------------------------------------
 
-    def judge(self, seen: Sequence[Seen], evidence: Evidence = Evidence()) -> Judgement:
-        """Whether the program did right. `seen` is its own view of the orders (`syncer orders --json`)."""
+    def judge(self, seen: Sequence[Seen], evidence: Evidence = NO_EVIDENCE) -> Judgement:
+        """Whether the program did right. `seen` is its own view of the orders (`syncer orders --json`).
+
+        `evidence` is what is left of KODE's files; without any, none should be.
+        """
         return self._judge(evidence).judge(self.cases, seen)
 
-    def _judge(self, evidence: Evidence = Evidence()) -> Judge:
+    def _judge(self, evidence: Evidence = NO_EVIDENCE) -> Judge:
         return Judge(
             self.portal,
             tuple(self.networks.values()),

@@ -51,7 +51,8 @@ class Judgement:
     @property
     def ok(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.strays and not any(verdict.complaints for verdict in (*self.verdicts, *self.filed))
+        complaints = [verdict.complaints for verdict in self.verdicts] + [verdict.complaints for verdict in self.filed]
+        return not self.strays and not any(complaints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,8 @@ class Judge:
 
     def _begun(self, case: Case) -> int:
         activations = sum(len(network.activations(case.access)) for network in self.networks)
-        ordered = sum(made["reference"] == case.number for made in self.archive.kode.created())
-        return activations + len(self.courier.parcels(case.number)) + ordered
+        ordered = [made for made in self.archive.kode.created() if made["reference"] == case.number]
+        return activations + len(self.courier.parcels(case.number)) + len(ordered)
 
     def _names(self) -> set[str]:
         return {network.name for network in self.networks}

@@ -24,8 +24,8 @@ class Expected:
     """What should have become of an order when the day is over.
 
     `ends` is the portal's last status, `written` what it was told (each of the allowed ways), `begun` how often the
-    order was activated, its parcel booked or its data ordered, `parked` a part of the reason, `said` a part of the message,
-    `withdrawn` how often its activation was cancelled at the network.
+    order was activated, its parcel booked or its data ordered, `parked` a part of the reason, `said` a part of the
+    message, `withdrawn` how often its activation was cancelled at the network.
     """
 
     ends: str = "delivered"
