@@ -125,10 +125,7 @@ def links(arguments: argparse.Namespace) -> int:
         revoked = store.revoke(name, now) if arguments.revoke else 0
         found = store.addresses(name)
     if arguments.json:
-        made = ("made_at", "expires_at", "revoked_at")
-        facts = [
-            {"opens": one.purpose, "asset": one.asset} | {at: iso(getattr(one, at)) for at in made} for one in found
-        ]
+        facts = [_facts(one) for one in found]
         print_json({"order": name, "revoked": revoked, "links": facts})
         return 0
     if arguments.revoke:
@@ -139,6 +136,11 @@ def links(arguments: argparse.Namespace) -> int:
         rows = [[escape(_opening(one)), when(one.made_at, config.timezone), _valid(one, now, config)] for one in found]
         console().print(table(["Opens", "Made", "Valid"], rows))
     return 0
+
+
+def _facts(one: Address) -> dict[str, str | None]:
+    times = {name: iso(getattr(one, name)) for name in ("made_at", "expires_at", "revoked_at")}
+    return {"opens": one.purpose, "asset": one.asset} | times
 
 
 def _opening(one: Address) -> str:

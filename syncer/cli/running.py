@@ -4,10 +4,11 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from syncer.cli.opening import config_path, level, opened, store_url
 from syncer.cli.streams import aside, let_go
@@ -19,7 +20,10 @@ from syncer.service import Flags, Systemd, Work, heeding, serve
 from syncer.store import Store, StoreError
 from syncer.telemetry import Redactor, configure, log
 from syncer.web import Called, Site
-from syncer.wiring import engine_of, site_of, utc
+from syncer.wiring import desks_of, engine_of, remotes_of, site_of, utc
+
+if TYPE_CHECKING:
+    from syncer.web.agent import Desk
 
 MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
 
@@ -66,7 +70,7 @@ def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
         heart.beat(summary.seconds, summary.polled)
         metrics.passed(summary)
 
-    with serving(service.site, service.store, heart.pulse, metrics):
+    with serving(service.site, service.store, heart.pulse, metrics, lambda: service.desks):
         yield passed
 
 
@@ -81,6 +85,7 @@ class _Configured:
     heart: Heart
     called: Callable[[Called], None] | None = None
     shown: Site | None = None
+    desks: "Mapping[str, Desk]" = field(default_factory=dict)
 
     def site(self) -> Site:
         """What the pages say of the configuration."""
@@ -94,7 +99,9 @@ class _Configured:
 
     def _work_of(self, config: Config) -> Work:
         every = {name: portal.poll_every for name, portal in config.portals.items()}
-        engine = engine_of(config, self.store, self.redactor, called=self.called)
+        made = remotes_of(config, self.redactor, store=self.store)
+        engine = engine_of(config, self.store, self.redactor, called=self.called, made=made)
+        self.desks = desks_of(config, made, self.store)
         return Work(engine, every, config.privacy.erase_after, _longest_call(config))
 
     def reread(self) -> Work | None:

@@ -23,6 +23,7 @@ class By(StrEnum):
 
     PERSON = "a person"
     PUSH = "a push"
+    AGENT = "its agent, who opened its page"
     US = "us, who placed it"
 
 

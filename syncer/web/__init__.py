@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from syncer.web.agent import Desk
 from syncer.web.push import Malformed, Post, Pushed, digest_of
 from syncer.web.site import Called, Passed, Site, Vitals
 
 if TYPE_CHECKING:
     from syncer.store import Store
+    from syncer.web.agent import Desk
     from syncer.web.metrics import Metrics
     from syncer.web.server import Server
 
@@ -38,7 +38,7 @@ def serving(
     store: "Store",
     vitals: Callable[[], Vitals],
     metrics: "Metrics",
-    desks: Callable[[], Mapping[str, Desk]] = dict,
+    desks: "Callable[[], Mapping[str, Desk]]" = dict,
 ) -> Iterator["Server"]:
     """The pages, served in threads of their own; `site` says what is configured, and `vitals` how the service is.
 

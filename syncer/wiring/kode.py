@@ -56,6 +56,7 @@ def add_kode(
 ) -> None:
     """Adds a portal of KODE's, and the fulfilments that have its account."""
     client = client_of(made, name, portal, read_only=read_only)
+    made.clients[name] = client
     shelf = Shelf(portal.files_dir, made.tap)
     limit = Limit(portal.max_file_size, portal.parallel)
     adapter = KodePortal(name, client, known, shelf, limit, now, made.stop.is_set)

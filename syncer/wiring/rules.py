@@ -28,7 +28,8 @@ def rules_of(config: conf.Config) -> Rules:
         if portal.kind == "kode"
     }
     accounts = {name: one.portal for name, one in config.fulfilments.items() if one.kind == "kode"}
-    return Rules(routes, terms, patience, watched, accounts)
+    gives = frozenset(name for name, portal in config.portals.items() if portal.kind == "vitec")
+    return Rules(routes, terms, patience, watched, accounts, gives)
 
 
 def _terms(fulfilment: conf.Fulfilment) -> Terms:

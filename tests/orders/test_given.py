@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from syncer.cli.acting import _as_done
 from syncer.orders import (
     Absent,
     Act,
@@ -14,6 +15,7 @@ from syncer.orders import (
     Failed,
     Given,
     GiveRefused,
+    Intent,
     Kind,
     NotDone,
     Park,
@@ -152,3 +154,10 @@ def test_reopened_while_a_part_was_uncertain_the_word_about_it_is_taken() -> Non
     one.hear(Given(left=True))
     assert one.order.given == 1
     assert plan(one.order, None, one.now, RULES).act is not Act.PERSON
+
+
+def test_an_operators_word_that_it_was_done_is_taken_as_one_part_given() -> None:
+    engine: Any = None  # of no account for this kind
+    assert _as_done(engine, Intent("tj.770101.g1", Kind.GIVE, "tj", {"n": "1"}), None) == Given(
+        left=True, what="by an operator's word"
+    )

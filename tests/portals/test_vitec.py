@@ -9,8 +9,7 @@ import pytest
 
 from syncer.errors import AccessDenied, Unavailable, Unreadable
 from syncer.orders import Cursor, Order, State
-from syncer.portals import Reach
-from syncer.portals.vitec import supplied
+from syncer.portals.vitec import Reach, supplied
 from syncer.remotes.vitec import Ticket
 from syncer.simulators.host import Fault
 from tests.portals.vitec_bench import NOON, OFFICE, OTHER, THIRD, Bench, listening
@@ -127,7 +126,7 @@ def test_a_row_says_whose_order_it_is_what_for_and_when(bench: Bench) -> None:
         "customer_id": OFFICE,
         "target_id": known["target_id"],
         "user_id": known["user_id"],
-        "service_id": "812",
+        "service": "812",
         "created_at": (NOON - HOUR).isoformat(),
         "vitec_status": "Unnamed",
     }

@@ -73,7 +73,7 @@ def test_several_products_are_ordered_together(offices: Offices) -> None:
         ({"cadastre": ""}, words.FAULTS[Fault.MISSING]),
         ({"cadastre": "0301/12"}, words.FAULTS[Fault.MALFORMED]),
         ({"product": "WI99990000"}, words.FAULTS[Fault.NOT_OFFERED]),
-        ({"product": ""}, words.FAULTS[Fault.MISSING]),
+        ({"product": ""}, words.NO_PRODUCT_CHOSEN),
         ({"address": "x" * 201}, words.FAULTS[Fault.TOO_LONG]),
     ],
 )

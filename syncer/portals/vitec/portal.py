@@ -89,7 +89,7 @@ class VitecPortal:
             Unreadable: the list and the ticket speak of two customers, or it is no service of ours.
         """
         head = self._head(order)
-        service = head.get("service_id", "")
+        service = head.get("service", "")
         if service and service not in self._services:
             raise Unreadable(self.name, "read", f"it is an order of service {service}, which is not one of services")
         raw = head.get("vitec_status")
@@ -107,7 +107,7 @@ class VitecPortal:
     def _head(self, order: Order) -> dict[str, Any]:
         """What the list says of an order."""
         head, ticket = dict(section(order, "head")), section(order, "ticket")
-        if ticket and not head.get("service_id"):
+        if ticket and not head.get("service"):
             head |= self._listed_now(order, ticket.get("customer_id"))
         owners = {head.get("customer_id"), ticket.get("customer_id")} - {None}
         if len(owners) > 1:

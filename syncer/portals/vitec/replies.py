@@ -113,7 +113,7 @@ class Replies:
 
     def _fields(self, wanted: str, order: Order, ids: Ids) -> dict[str, str | int | None]:
         """What an operation's templates can name (`FIELDS`)."""
-        service = ids.service_id
+        service = ids.service
         return {
             "order_id": order.external_id,
             "tenant_id": ids.tenant_id,

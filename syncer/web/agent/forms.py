@@ -16,11 +16,12 @@ PRODUCT = "product"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name in the request, what it is called, an example, and what a telephone's keyboard shows."""
+    """One field: its name in the request, what it is called, what belongs in it, and what a phone's keyboard shows."""
 
     name: str
     label: str
     hint: str
+    example: str
     keyboard: str = "text"
 
 
@@ -29,13 +30,14 @@ FIELDS: Mapping[FormKind, tuple[Field, ...]] = {
         Field(
             "cadastre",
             "Fastighetsbeteckning (matrikel)",
-            "Fem tal med bindestreck: kommun, gård, bruk, feste och sektion. Exempel: 0301-12-34-0-0",
+            "Fem tal med bindestreck: kommun, gård, bruk, feste och sektion.",
+            "0301-12-34-0-0",
         ),
-        Field("address", "Adress", "Gata och nummer, postnummer och ort. Exempel: Storgata 9, 0155 Oslo"),
+        Field("address", "Adress", "Gata och nummer, postnummer och ort.", "Storgata 9, 0155 Oslo"),
     ),
     FormKind.SHARE: (
-        Field("organization_number", "Föreningens organisationsnummer", "Nio siffror", "numeric"),
-        Field("share_number", "Andelsnummer", "Exempel: 17", "numeric"),
+        Field("organization_number", "Föreningens organisationsnummer", "Nio siffror.", "999999999", "numeric"),
+        Field("share_number", "Andelsnummer", "Numret på andelen i föreningen.", "17", "numeric"),
     ),
     FormKind.MAP: (),
 }

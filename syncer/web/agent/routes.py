@@ -182,7 +182,7 @@ class Pages:
     ) -> Response:
         """The order, with its form as it is filled in so far."""
         sheet, form = visit.sheet, visit.form
-        said = {name: words.FAULTS[fault] for name, fault in (faults or {}).items()}
+        said = {name: words.fault(name, fault) for name, fault in (faults or {}).items()}
         over = form is not None or sheet.state in {"delivered", "cancelled"}
         page = render_template(
             "agent_order.html",

@@ -9,6 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from syncer.web.agent.desk import Awaited, Fault, Price, Reason
+from syncer.web.agent.forms import PRODUCT
 
 AGAIN = "Öppna beställningen igen från Vitec."
 
@@ -47,6 +48,7 @@ FAULTS: Mapping[Fault, str] = {
     Fault.REFUSED: "Beställningen togs inte emot med de här uppgifterna. Kontrollera dem.",
     Fault.MAP: MAP_FORM,
 }
+NO_PRODUCT_CHOSEN = "Välj minst en produkt."
 SEE_BELOW = "Något behöver rättas. Se nedan."
 CROWDED = "Det är många som beställer just nu. Vänta några sekunder och försök igen."
 PRICE_CHANGED = "Priset har ändrats. Kontrollera det nya priset innan du beställer."
@@ -70,6 +72,11 @@ REFUSED: Mapping[Reason, Told] = {
 }
 
 
+def fault(name: str, what: Fault) -> str:
+    """What is wrong with a field's value."""
+    return NO_PRODUCT_CHOSEN if (name, what) == (PRODUCT, Fault.MISSING) else FAULTS[what]
+
+
 def money(price: Price, *, gross: bool = True) -> str:
     """An amount: `1 250,00 kr`, `1 000,00 NOK`."""
     whole = f"{price.gross if gross else price.net:,.2f}".replace(",", "\N{NO-BREAK SPACE}").replace(".", ",")
@@ -87,4 +94,4 @@ def size(count: int) -> str:
 
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """A time on the portals' wall clock: `2031-05-04 kl. 09:15`."""
-    return f"{at.astimezone(zone):%Y-%m-%d kl. %H:%M}"
+    return f"{at.astimezone(zone):%Y-%m-%d kl.\N{NO-BREAK SPACE}%H:%M}"
