@@ -458,6 +458,11 @@ class Store(Keeping, Counting, Hearing, Addressing):
         with self._write() as tx:
             tx.execute(update(REMOTES).where(REMOTES.c.up.is_(False)).values(cause=None))
 
+    def note_poll(self, portal: str, now: datetime) -> None:
+        """Writes down that a portal without a list was seen to, and is well."""
+        with self._write() as tx:
+            listing.save_cursor(tx, portal, _cursor(tx, portal), now)
+
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""
         with self._write() as tx:
