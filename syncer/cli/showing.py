@@ -157,11 +157,11 @@ class Program:
         return found
 
     def evidence(self) -> Evidence:
-        """What lies in the files' directory, and the program's word on the files of some orders."""
-        names = [f"{self._day.bureau.name}:{errand.order}" for errand in self._day.bureau.errands]
-        return Evidence(
-            on_disk(self._files), {name: json.loads(self.run("files", name, "--json").out) for name in names}
-        )
+        """What lies in the files' directory, and the program's word on the orders whose files went again."""
+        bureau = self._day.bureau
+        names = [f"{bureau.name}:{errand.order}" for errand in bureau.errands if errand.parked is None]
+        told = {name: json.loads(self.run("files", name, "--json").out) for name in names}
+        return Evidence(on_disk(self._files), told)
 
     def wait_until(self, at: datetime | None, screen: Screen) -> None:
         """Waits for a moment of the day, if it hasn't come yet."""
