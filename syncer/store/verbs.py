@@ -32,6 +32,7 @@ from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
+from syncer.store.ordering import Ordering
 from syncer.store.pushes import By
 from syncer.store.rows import (
     CURSORS,
@@ -78,11 +79,12 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing, Addressing):
+class Store(Keeping, Counting, Hearing, Addressing, Ordering):
     """One database.
 
     Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
-    portals say unasked in `Hearing`, and those of addresses in `Addressing`.
+    portals say unasked in `Hearing`, those of addresses in `Addressing`, and those about what a person orders in
+    `Ordering`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
