@@ -18,7 +18,7 @@ from syncer.orders import FINAL, NAMELESS, FileState, IntentState, Kind, Park, W
 from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, FILES, HISTORY, INTENTS, ORDERS, RAW
+from syncer.store.rows import ADDRESSES, CURSORS, DETAILS, FILES, HISTORY, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
@@ -103,6 +103,8 @@ class Keeping(Reading):
                 tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
                 tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
                 tx.execute(update(FILES).where(FILES.c.order_id.in_(rows)).values(called=""))
+                live = (ADDRESSES.c.order_id.in_(rows), ADDRESSES.c.revoked_at.is_(None))
+                tx.execute(update(ADDRESSES).where(*live).values(revoked_at=now))  # there is nothing to be shown
                 tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
             erased += len(rows)
         self._note_erasure(erased, now)

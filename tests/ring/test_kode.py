@@ -215,6 +215,18 @@ def test_an_order_is_followed_as_long_as_it_is_configured_and_no_longer(folder: 
         assert world.known(number).wake_at is None
 
 
+def test_what_a_killed_life_was_writing_is_removed_by_the_next(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File())
+        left = world.root / f"kode:{number}" / f".part-{'0' * 32}"
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"half")
+        world.once()
+        assert not left.exists()
+        assert states(world, number) == [FileState.KEPT]
+        assert_files_are_right(world)
+
+
 def test_nothing_of_who_ordered_is_kept(folder: Path) -> None:
     with KodeWorld(folder) as world:
         number = world.place(user="Kari Hemmelig")
