@@ -20,7 +20,6 @@ from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
 from syncer.remotes.vitec import Expired, Ticket, Vitec
 from syncer.store import By, Store
-from syncer.telemetry import log
 from syncer.web.agent import (
     Awaited,
     Checked,
@@ -86,16 +85,12 @@ class VitecDesk:
         try:
             ticket = client.exchange(customer_id, token)
         except (AccessDenied, Rejected):
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         except RemoteError:
-            return self._refused(Reason.BUSY)
+            return Refused(Reason.BUSY)
         if isinstance(ticket, Expired):
-            return self._refused(Reason.EXPIRED)
+            return Refused(Reason.EXPIRED)
         return self._taken(ticket, ticket.customer_id or customer_id)
-
-    def _refused(self, reason: Reason) -> Refused:
-        log().info("agent.refused", remote=self._name, reason=reason.value)
-        return Refused(reason)
 
     def _taken(self, ticket: Ticket, customer_id: str) -> Opened | Refused:
         """The ticket's word counts for more than the link's: whose order it is, is said there."""
@@ -107,7 +102,7 @@ class VitecDesk:
         owners = {customer_id, *_owners(known, "customer_id")}
         tenants = {ticket.tenant_id, *_owners(known, "tenant_id")} - {None}
         if not self.knows(customer_id) or len(owners) > 1 or len(tenants) > 1:
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         if dict(known.get("ticket", {})) != dict(seen.values):
             if loaded is None:
                 self._store.watch(self._name, [ticket.order_id], self._now(), By.AGENT)
