@@ -323,7 +323,9 @@ class Walk:
             return self._later(AGAIN * 10, raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
             if isinstance(failure, Unavailable) and failure.order_only:
-                self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+                cause = self._clean(str(failure), order)
+                log().warning("order.files_delayed", remote=order.portal, cause=cause)
+                self._trouble(f"{order.name}: {cause}")
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
             return self._remote_failed(order, failure, order.portal)
         self._room.health.well(order.portal, self._room.now())
