@@ -161,12 +161,6 @@ class KodePortal:
         return _sum([one for one in outcomes.values() if one is not None], left=left)
 
     def _sweep(self) -> None:
-        """Once in a life: what a former one was writing when it was cut off is of no use."""
-        if not self._swept:
-            self._shelf.sweep()
-            self._swept = True
-
-    def _sweep(self) -> None:
         """Once in a life: what a killed one was writing when it ended. Its order is due then, since it is wanted still,
         or to be removed.
         """

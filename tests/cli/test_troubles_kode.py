@@ -64,12 +64,26 @@ def test_one_may_do_without_a_file(world: KodeWorld) -> None:
     assert world.say("--once").code == 0
     assert (world.known(number).park, world.known(number).state) == (None, "delivered")
     assert states(world, number) == [FileState.KEPT, FileState.REFUSED]
+    world.kode.add_file(int(number), File())
+    assert world.say("--once").code == 0
+    assert len(world.on_disk()) == 1
+    assert_files_are_right(world)
+
+
+def test_an_order_that_stays_parked_for_a_file_gets_its_others(world: KodeWorld) -> None:
+    number = world.place(File(size=5000))
+    world.kode.change_status(int(number), "FINISHED")
+    assert world.say("--once").code == 1
+    world.kode.add_file(int(number), File())
+    world.say("reread", f"kode:{number}")  # or as a push would, or a minute later
+    assert states(world, number) == [FileState.KEPT, FileState.REFUSED]
+    assert world.known(number).parked is not None
     assert_files_are_right(world)
 
 
 @pytest.mark.parametrize("word", ["done", "not-done"])
 def test_an_order_that_kode_may_have_is_seen_and_a_person_settles_it(world: KodeWorld, word: str) -> None:
-    number = world.order(service=PLACED, **PLACE)
+    number = world.order(None, service=PLACED, **PLACE)
     world.host.fault(Fault.RESET_AFTER if word == "done" else Fault.RESET_BEFORE, "kode", "orders.create")
     assert_seen("KODE may or may not have the order", heard(world, "--once", "orders --parked --json"))
     found = [str(made["order"]) for made in world.kode.created()]
@@ -85,7 +99,7 @@ def test_an_order_that_kode_may_have_is_seen_and_a_person_settles_it(world: Kode
 def test_wrong_credentials_of_kode_are_seen_and_mended(world: KodeWorld, secret: str) -> None:
     file = world.folder / f"{secret}.secret"
     right = file.read_text(encoding="utf-8")
-    number, watched = world.order(service=PLACED, **PLACE), world.place(File())
+    number, watched = world.order(None, service=PLACED, **PLACE), world.place(File())
     file.write_text("another", encoding="utf-8")
     told = heard(world, "--once", "check")
     assert_seen("KODE refuses our credentials", told)
@@ -218,7 +232,7 @@ def test_the_readmes_account_is_kodes_own(tmp_path: Path) -> None:
             (world.folder / f"kode_{name}.secret").chmod(0o600)
         world.config_file.write_text(own + text, encoding="utf-8")
         where = {"cadastre": "9999-12-34-0-0", "address": "Infoveien 1", "zip": "9999", "city": "Infoland"}
-        number = world.order(service="3500", **where)
+        number = world.order(None, service="3500", **where)
         assert world.say("check").code == 0
         assert world.say("--once").code == 0
         (made,) = world.kode.created()
