@@ -14,7 +14,7 @@ from syncer import config as conf
 from syncer.errors import AccessDenied, Rejected, RemoteError
 from syncer.files import DiskTrouble
 from syncer.fulfilment.kode import KodeFulfilment, Wish
-from syncer.orders import Order, Rules, Supplied, Unfilled, Work, route_of
+from syncer.orders import Order, Rules, State, Supplied, Unfilled, Work, route_of
 from syncer.portals.vitec import supplied
 from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
@@ -119,7 +119,7 @@ class VitecDesk:
         if known is None:
             return None
         wish = self._wishes(known)
-        form = self._form(known, wish)
+        form, over = self._form(known, wish), self._is_over(known)
         files = tuple(
             Document(one.asset, one.name, one.size or 0, one.at or self._now()) for one in self._done.files(known)
         )
@@ -127,8 +127,8 @@ class VitecDesk:
             service=self._what(known),
             home=str(known.details.get("ticket", {}).get("target_id", "")),
             address=str(known.details.get("form", {}).get("address", "")),
-            state=known.state,
-            awaited=_awaited(known, form),
+            state=State.ACTIVE if known.final and not over else known.state,
+            awaited=_awaited(known, form, over=over),
             form=form,
             values=dict(known.details.get("form", {})),
             products=self._offers.get(order, ()),
@@ -144,6 +144,10 @@ class VitecDesk:
         known = loaded[0]
         head = {"service": self._services[0], **known.details.get("head", {})}
         return known.but(service=self._services[0], details={**known.details, "head": head})
+
+    def _is_over(self, known: Order) -> bool:
+        """To the agent an order isn't delivered before its files are here."""
+        return known.final and (known.state is State.CANCELLED or self._done.is_ready(known))
 
     def _form(self, known: Order, wish: Wish | None) -> FormKind | None:
         over = known.final or known.work is not Work.UNBEGUN or "form" in known.details
@@ -171,16 +175,15 @@ class VitecDesk:
         if known is None or wish is None or placer is None:
             return Checked({"": Fault.REFUSED})
         missing = {name: Fault.MISSING for name in _wanted(wish) if not values.get(name)}
-        if missing:
-            return Checked(missing)
-        filled = known.but(details={**known.details, "form": dict(values)})
+        text = {**values, **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
+        filled = known.but(details={**known.details, "form": text})
         try:
             placing = placer.placing(filled, "check")
         except (Unfilled, Rejected):
-            return Checked({"": Fault.REFUSED})
+            return Checked(missing or {"": Fault.REFUSED})
         wrong = {FIELDS.get(one.field, one.field): Fault.MALFORMED for one in kode.check(placing)}
-        if wrong:
-            return Checked({name if name in values else "": fault for name, fault in wrong.items()})
+        if missing or wrong:
+            return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()})
         return self._priced(order, wish, placing, chosen="product" in values)
 
     def _placer(self, known: Order) -> KodeFulfilment | None:
@@ -248,10 +251,10 @@ def _owners(details: Mapping[str, Mapping[str, object]], name: str) -> set[str]:
     return {one for one in found if isinstance(one, str)}
 
 
-def _awaited(known: Order, form: FormKind | None) -> Awaited:
+def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
     if form is not None:
         return Awaited.AGENT
-    if known.final:
+    if over:
         return Awaited.NOTHING
     return Awaited.SUPPLIER if known.park is None else Awaited.PERSON
 
