@@ -30,6 +30,7 @@ from syncer.simulators.wire import Request
 ROOT = Path(__file__).parent.parent
 SYNCER = [sys.executable, "-m", "syncer"]
 ALL_DAY = (*MORNING, *UNSEEN, *BROKEN_LINES, *POWER_CUT, *WISHES)
+TAKEN_BACK = "Kommunale avgifter.xlsx"
 ENOUGH = 120  # seconds after which something surely hangs
 
 # --- the demo, as anyone runs it ------------------------------------------------------------------------------
@@ -99,9 +100,11 @@ def test_every_trouble_of_the_day_did_happen(played: Played) -> None:
         ("tjansteguiden", "add_message", "timeout_after"),
         ("sydnet", "orders.create", "too_many"),
         ("courier", "parcels.book", "reset_after"),
+        ("kode", "orders.create", "reset_after"),
     }
     logins = [entry for entry in journal(played.kept) if entry["operation"] == "api_login"]
-    assert len(logins) > len(re.findall(r"^  \$ syncer", played.out, re.MULTILINE))  # one session ended early
+    calling = re.findall(r"^  \$ syncer (?:--once|deliver|resolve|retry)", played.out, re.MULTILINE)
+    assert len(logins) > len(calling)  # one session ended early
     assert "killed with SIGKILL, in the middle of its calls" in played.out
 
 
@@ -112,6 +115,35 @@ def test_each_hour_is_told_with_its_pass(played: Played) -> None:
     assert played.out.count("$ syncer --once") == 8
     for command in ("deliver", "resolve", "retry"):
         assert re.search(rf"\$ syncer {command} \d+.*exit 0", played.out)
+
+
+def test_orders_of_kode_are_named_settled_and_shown_with_their_files(played: Played) -> None:
+    assert re.search(r"\$ syncer kode watch 7000001 7000002 7000003 .*exit 0", played.out)
+    assert re.search(r"\$ syncer resolve 77\d+ done --ref 7000005 .*exit 0", played.out)
+    shown = played.out.partition("$ syncer show kode:7000001")[2].partition("$ syncer files kode:7000001")
+    for part in (shown[0], shown[2].partition("What came of each order")[0]):
+        states = re.findall(r"(\S.*?)  +(kept|gone) +[\d,]+ +[0-9a-f]{12}", part)
+        assert states == [("Ferdigattest.pdf", "kept"), ("Ferdigattest (2).pdf", "kept"), (TAKEN_BACK, "gone")]
+    steps = [line.split()[-1] for line in shown[0].splitlines() if "order.read" in line]
+    assert list(dict.fromkeys(steps)) == ["received", "active", "delivered"]
+
+
+def test_what_is_kept_of_kode_lies_in_its_orders_folder_and_nothing_else(played: Played) -> None:
+    files = played.kept / "state" / "files"
+    assert sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()) == [
+        "kode:7000001/Ferdigattest (2).pdf",
+        "kode:7000001/Ferdigattest.pdf",
+        "kode:7000004/Meglerpakke.zip",
+        "kode:7000005/Meglerpakke.zip",
+    ]
+    orders = [entry["effect"]["order"] for entry in effects(played) if entry["effect"]["what"] == "order"]
+    assert orders == ["7000004", "7000005"]
+    assert "a file can't be kept: its address is at localhost" in " ".join(played.out.split())
+    assert "leak" not in {entry["effect"]["what"] for entry in effects(played)}
+
+
+def effects(played: Played) -> list[dict[str, Any]]:
+    return [entry for entry in journal(played.kept) if entry["effect"]]
 
 
 def test_off_a_terminal_there_are_no_colours_and_nothing_that_moves(played: Played) -> None:
@@ -377,7 +409,7 @@ def test_simulate_can_be_tried_by_pasting_what_it_prints(
         ["bash", "-ec", paste + "true"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=ENOUGH
     )
     assert tried.returncode == 1, tried.stderr  # orders are set aside
-    assert "36      35" in tried.stdout, tried.stdout
+    assert "37      36" in tried.stdout, tried.stdout
     process.terminate()
     assert process.wait(ENOUGH) == 0
 
@@ -432,7 +464,7 @@ def test_demo_configuration_has_no_problem_and_no_warning(monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     config = load(showing.demo_file())
     assert config.warnings == ()
-    assert set(config.fulfilments) == {"nordnet", "sydnet", "courier", "desk"}
+    assert set(config.fulfilments) == {"nordnet", "sydnet", "courier", "desk", "kode_orders"}
     assert set(config.secrets()) == set(day.secrets.values())
 
 

@@ -22,12 +22,23 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from syncer.cli.screen import Ran, Screen, export_lines
-from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, SYD_USER, VITEC_PASSWORD, Day
+from syncer.simulators.archive import NO_EVIDENCE, Evidence, on_disk
+from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, PUSH_PORT, SYD_USER, VITEC_PASSWORD, Day
 
 PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
 TICK_EVERY = 4.0
 ORDER_EVERY = 20.0
+WATCH = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from syncer.cli.opening import store_url
+from syncer.config import load
+from syncer.store import Store
+with Store.open(store_url(load(Path(sys.argv[1])))) as store:
+    store.watch("kode", sys.argv[2:], datetime.now(UTC))
+"""
 OWN_WORDS = {0, 1, 2}  # exit codes that are a command's own verdict: well, trouble, usage
 
 
@@ -71,19 +82,27 @@ def play(day: Day, program: "Program", screen: Screen) -> bool:
         screen.hour(hour)
         program.wait_until(hour.not_before, screen)
         for words in hour.words:
-            with screen.busy(" ".join(words), day.host):
-                ran = program.run(*words)
-            screen.word(ran)
+            say(words, day, program, screen)
         with screen.busy("a pass", day.host):
             ran = program.run("--once", "--json", kill_after=hour.kill_after)
             before, orders = orders, program.orders()
         screen.one_pass(ran, before, orders)
-    return conclude(day, orders, screen)
+    screen.look_on()
+    for words in day.last_words():
+        say(words, day, program, screen)
+    return conclude(day, orders, screen, program.evidence())
 
 
-def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen) -> bool:
+def say(words: tuple[str, ...], day: Day, program: "Program", screen: Screen) -> None:
+    """A person's command, and its answer."""
+    with screen.busy(" ".join(words), day.host):
+        ran = program.run(*words)
+    screen.word(ran)
+
+
+def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen, evidence: Evidence = NO_EVIDENCE) -> bool:
     """Shows what came of each order, and returns whether all is as it should be."""
-    judgement = day.judge(orders)
+    judgement = day.judge(orders, evidence)
     screen.judgement(judgement, day.host.journal)
     return judgement.ok
 
@@ -97,6 +116,7 @@ class Program:
         self._config = folder / "demo.toml"
         self._config.write_text(_localized(demo_file().read_text(encoding="utf-8"), day.host.url), encoding="utf-8")
         self._until = time.monotonic() + PATIENCE
+        self._files = folder / "state" / "files"
         self._environment = {name: text for name, text in os.environ.items() if name != "SYNCER_CONFIG"} | dict(
             day.secrets
         )
@@ -119,8 +139,11 @@ class Program:
         return ran
 
     def _started(self, words: tuple[str, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "syncer", "--config", str(self._config), *words]
+        if words[:2] == ("kode", "watch"):
+            command = [sys.executable, "-c", WATCH, str(self._config), *words[2:]]
         return subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "syncer", "--config", str(self._config), *words],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -132,6 +155,13 @@ class Program:
         """The program's own view of its orders."""
         found: list[dict[str, Any]] = json.loads(self.run("orders", "--json").out)
         return found
+
+    def evidence(self) -> Evidence:
+        """What lies in the files' directory, and the program's word on the orders whose files went again."""
+        bureau = self._day.bureau
+        names = [f"{bureau.name}:{errand.order}" for errand in bureau.errands if errand.parked is None]
+        told = {name: json.loads(self.run("files", name, "--json").out) for name in names}
+        return Evidence(on_disk(self._files), told)
 
     def wait_until(self, at: datetime | None, screen: Screen) -> None:
         """Waits for a moment of the day, if it hasn't come yet."""
@@ -209,6 +239,7 @@ def _live(day: Day, over: threading.Event, *, empty: bool) -> None:
     next_order = time.monotonic() + ORDER_EVERY
     while not over.wait(TICK_EVERY):
         day.tick()
+        day.push()
         if not empty and time.monotonic() >= next_order:
             next_order += ORDER_EVERY
             case = day.add_another()
@@ -228,6 +259,7 @@ def _how_to(day: Day) -> Iterator[str]:
     kode = day.kode.tokens.credentials
     yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
     yield f"                                                 user {kode.username} {kode.password}"
+    yield f"                                                 pushes to `syncer run` on port {PUSH_PORT}"
     yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
     yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"

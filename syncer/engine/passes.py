@@ -256,8 +256,10 @@ class Engine:
             except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
                 self._not_polled_for_a_bug(name, bug, tally)
                 return None
-            if page is None:
+            if page is None:  # its orders are read one by one: it is as well as those calls say
                 room.health.release(name)
+                if room.health.up(name, room.now()):
+                    room.store.note_poll(name, room.now())
                 return Accounting()
             room.health.well(name, room.now())
             if page.warning:

@@ -293,8 +293,10 @@ def _supplied(order: Order, seen: Supplied, now: datetime, rules: Rules) -> Orde
 
 
 def _kept(order: Order, seen: Supplied, _now: datetime, _rules: Rules) -> Order:
-    """Added to what is known; what says nothing new changes nothing."""
+    """Added to what is known; what says nothing new changes nothing, and of two forms the first counts."""
     before = order.details.get(seen.section)
+    if seen.section == "form" and before is not None:
+        return order
     section = {**(before or {}), **seen.values}
     return order if section == before else order.but(details={**order.details, seen.section: section})
 

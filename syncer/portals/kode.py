@@ -86,6 +86,7 @@ class KodePortal:
         self._limit = limit
         self._now = now
         self._stopped = stopped
+        self._swept = False
         self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
 
     # --- source -----------------------------------------------------------------------------------------------
@@ -130,6 +131,7 @@ class KodePortal:
         due = [file for file in self._ledger.files(order.name) if file.state in DUE_FILE]
         visit = _Visit(order, folder_of(order.name), patient, enough)
         try:
+            self._sweep()
             self._remove(visit, [file for file in due if file.state is FileState.LEAVING])
         except DiskTrouble as trouble:
             raise self._of_the_disk(trouble) from None
@@ -138,6 +140,14 @@ class KodePortal:
         self._wait(visit, wanted)
         outcomes = [self._downloads.take((order.name, file.asset)) for file in wanted]
         return _sum([one for one in outcomes if one is not None], left=None in outcomes)
+
+    def _sweep(self) -> None:
+        """Once in a life: what a killed one was writing when it ended. Its order is due then, since it is wanted still,
+        or to be removed.
+        """
+        if not self._swept:
+            self._shelf.sweep()
+            self._swept = True
 
     def _remove(self, visit: "_Visit", leaving: list[File]) -> None:
         """One that is just being fetched is removed once that is over."""

@@ -11,6 +11,7 @@ from syncer.store.figures import Figures
 from syncer.store.hearing import Notice
 from syncer.store.journal import Happening
 from syncer.store.oldest import STEPS, Oldest
+from syncer.store.ordering import Unsettled
 from syncer.store.pushes import By
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
@@ -41,6 +42,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "Unsettled",
     "new_address",
     "with_password",
 ]

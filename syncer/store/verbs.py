@@ -33,6 +33,7 @@ from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
+from syncer.store.ordering import Ordering
 from syncer.store.pushes import By
 from syncer.store.rows import (
     CURSORS,
@@ -79,11 +80,12 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing, Addressing):
+class Store(Keeping, Counting, Hearing, Addressing, Ordering):
     """One database.
 
     Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
-    portals say unasked in `Hearing`, and those of addresses in `Addressing`.
+    portals say unasked in `Hearing`, those of addresses in `Addressing`, and those about what a person orders in
+    `Ordering`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
@@ -462,6 +464,11 @@ class Store(Keeping, Counting, Hearing, Addressing):
         """An operator's `retry`: remotes that denied us are called again, also by the syncer that runs meanwhile."""
         with self._write() as tx:
             tx.execute(update(REMOTES).where(REMOTES.c.up.is_(False)).values(cause=None))
+
+    def note_poll(self, portal: str, now: datetime) -> None:
+        """Writes down that a portal without a list was seen to, and is well."""
+        with self._write() as tx:
+            listing.save_cursor(tx, portal, _cursor(tx, portal), now)
 
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""

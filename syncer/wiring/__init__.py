@@ -244,4 +244,5 @@ def parties_of(
         redactor,
         now,
         help_for,
+        cabinets=remotes.cabinets,
     )

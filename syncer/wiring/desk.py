@@ -20,7 +20,6 @@ from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
 from syncer.remotes.vitec import Expired, Ticket, Vitec
 from syncer.store import By, Store
-from syncer.telemetry import log
 from syncer.web.agent import (
     Awaited,
     Checked,
@@ -44,6 +43,7 @@ FIELDS: Mapping[str, str] = {  # KODE's names for what the form calls otherwise
     "organizationNumber": "organization_number",
     "shareNumber": "share_number",
 }
+PRODUCT = "product"
 INPUTS = {"cadastre": "CADASTRE", "share": "SHARE"}
 
 
@@ -85,26 +85,24 @@ class VitecDesk:
         try:
             ticket = client.exchange(customer_id, token)
         except (AccessDenied, Rejected):
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         except RemoteError:
-            return self._refused(Reason.BUSY)
+            return Refused(Reason.BUSY)
         if isinstance(ticket, Expired):
-            return self._refused(Reason.EXPIRED)
+            return Refused(Reason.EXPIRED)
         return self._taken(ticket, ticket.customer_id or customer_id)
-
-    def _refused(self, reason: Reason) -> Refused:
-        log().info("agent.refused", remote=self._name, reason=reason.value)
-        return Refused(reason)
 
     def _taken(self, ticket: Ticket, customer_id: str) -> Opened | Refused:
         """The ticket's word counts for more than the link's: whose order it is, is said there."""
         name, seen = f"{self._name}:{ticket.order_id}", supplied(ticket)
         loaded = self._store.load(name)
+        if loaded is not None and _is_erased(loaded[0]):  # whose it was isn't known any more
+            return self._refused(Reason.OVER)
         known = {} if loaded is None else loaded[0].details
         owners = {customer_id, *_owners(known, "customer_id")}
         tenants = {ticket.tenant_id, *_owners(known, "tenant_id")} - {None}
         if not self.knows(customer_id) or len(owners) > 1 or len(tenants) > 1:
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         if dict(known.get("ticket", {})) != dict(seen.values):
             if loaded is None:
                 self._store.watch(self._name, [ticket.order_id], self._now(), By.AGENT)
@@ -136,9 +134,11 @@ class VitecDesk:
         )
 
     def _known(self, order: str) -> Order | None:
-        """An order; of the only service that there is, where Vitec's list hasn't said yet of which."""
+        """An order that is not erased; of the only service that there is, where Vitec's list doesn't say yet of which."""
         portal, _, _ = order.partition(":")
         loaded = self._store.load(order) if portal == self._name else None
+        if loaded is not None and _is_erased(loaded[0]):
+            return None
         if loaded is None or loaded[0].service or len(self._services) != 1:
             return None if loaded is None else loaded[0]
         known = loaded[0]
@@ -151,9 +151,9 @@ class VitecDesk:
 
     def _form(self, known: Order, wish: Wish | None) -> FormKind | None:
         over = known.final or known.work is not Work.UNBEGUN or "form" in known.details
-        if wish is None or over or not self._needs_form(known):
+        if wish is None or over:
             return None
-        return FormKind(wish.kind)
+        return FormKind(wish.kind) if self._needs_form(known) or wish.kind == "map" else None
 
     def _what(self, known: Order) -> str:
         """What was ordered, in words: as it is billed, or else the service's number."""
@@ -169,47 +169,63 @@ class VitecDesk:
 
     def check(self, order: str, values: Mapping[str, str]) -> Checked:
         """Looks the values over, and asks KODE what they cost."""
+        return self._looked_over(order, values)[0]
+
+    def _looked_over(self, order: str, values: Mapping[str, str]) -> tuple[Checked, Mapping[str, str]]:
+        """What is said of the values, and those of them that count."""
         known = self._known(order)
         wish = None if known is None else self._wishes(known)
         placer = None if known is None else self._placer(known)
         if known is None or wish is None or placer is None:
-            return Checked({"": Fault.REFUSED})
+            return Checked({"": Fault.REFUSED}), values
+        if wish.kind == "map":
+            return Checked({"": Fault.MAP}), values
         missing = {name: Fault.MISSING for name in _wanted(wish) if not values.get(name)}
-        text = {**values, **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
-        filled = known.but(details={**known.details, "form": text})
-        try:
-            placing = placer.placing(filled, "check")
-        except (Unfilled, Rejected):
-            return Checked(missing or {"": Fault.REFUSED})
+        plain = {name: value for name, value in values.items() if name != PRODUCT}
+        text = {**plain, **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
+        placing = _placing(placer, known, text)
+        if placing is None:
+            return Checked(missing or {"": Fault.REFUSED}), values
         wrong = {FIELDS.get(one.field, one.field): Fault.MALFORMED for one in kode.check(placing)}
         if missing or wrong:
-            return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()})
-        return self._priced(order, wish, placing, chosen="product" in values)
+            return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()}), values
+        try:
+            return self._sold(known, wish, placer, placing, values, plain)
+        except Rejected:
+            return Checked({"": Fault.REFUSED}), values
+        except RemoteError:
+            return Checked({"": Fault.LATER}), values
 
     def _placer(self, known: Order) -> KodeFulfilment | None:
         route = route_of(known, self._rules)
         sink = None if route is None else self._made.sinks.get(route.fulfilment)
         return sink if isinstance(sink, KodeFulfilment) else None
 
-    def _priced(self, order: str, wish: Wish, placing: Placing, *, chosen: bool) -> Checked:
-        """What it costs by KODE's products, and whether it is sold there at all (section 4)."""
-        client = self._account(placing, order)
-        try:
-            sold = {code: one for town in _towns(placing) for one in client.products(town) if (code := one.code)}
-            price = client.price(placing)
-        except RemoteError:
-            return Checked({"": Fault.LATER})
-        codes = [wanted.code for wanted in placing.products]
-        if any(code not in sold for code in codes):
-            offered = tuple(_offer(one) for one in sold.values() if one.input_type == INPUTS.get(wish.kind))
-            self._offers[order] = offered
-            return Checked({"product": _unsold(offered, chosen=chosen)})
-        names = tuple(sold[code].name for code in codes)
-        return Checked({}, _priced(price) or _sum([sold[code].price for code in codes]), names)
+    def _sold(
+        self,
+        known: Order,
+        wish: Wish,
+        placer: KodeFulfilment,
+        placing: Placing,
+        values: Mapping[str, str],
+        plain: Mapping[str, str],
+    ) -> tuple[Checked, Mapping[str, str]]:
+        """What it costs by KODE's products (section 4). Only where the route's aren't sold may others be chosen."""
+        client = self._account(known)
+        sold = {one.code: one for town in _towns(placing) for one in client.products(town)}
+        if all(wanted.code in sold for wanted in placing.products):
+            self._offers.pop(known.name, None)
+            return _priced_in_all(client, placing, sold), plain
+        offered = tuple(_offer(one) for one in sold.values() if one.input_type == INPUTS.get(wish.kind))
+        self._offers[known.name] = offered
+        chosen = values.get(PRODUCT, "").split()
+        other = _placing(placer, known, values) if chosen else None
+        if other is None or set(chosen) - {one.code for one in offered}:
+            return Checked({PRODUCT: _unsold(offered, chosen=bool(chosen))}), values
+        return _priced_in_all(client, other, sold), values
 
-    def _account(self, _placing: Placing, order: str) -> Kode:
-        known = self._known(order)
-        route = None if known is None else route_of(known, self._rules)
+    def _account(self, known: Order) -> Kode:
+        route = route_of(known, self._rules)
         assert route is not None
         found: Kode = self._made.clients[self._rules.accounts[route.fulfilment]]
         return found
@@ -218,12 +234,12 @@ class VitecDesk:
         """Writes down what the agent wants, once; the ring places it."""
         if not self._waits(order):
             return None
-        checked = self.check(order, values)
+        checked, wanted = self._looked_over(order, values)
         if checked.faults:
             return checked.faults
         with self._lock:
             if self._waits(order):
-                self._store.apply(order, Supplied("form", dict(values)), self._now(), self._rules)
+                self._store.apply(order, Supplied("form", dict(wanted)), self._now(), self._rules)
                 self._offers.pop(order, None)
         return None
 
@@ -246,6 +262,10 @@ class VitecDesk:
         return None
 
 
+def _is_erased(order: Order) -> bool:
+    return order.ended_at is not None and not order.details
+
+
 def _owners(details: Mapping[str, Mapping[str, object]], name: str) -> set[str]:
     found = (details.get(part, {}).get(name) for part in ("head", "ticket"))
     return {one for one in found if isinstance(one, str)}
@@ -256,11 +276,27 @@ def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
         return Awaited.AGENT
     if over:
         return Awaited.NOTHING
-    return Awaited.SUPPLIER if known.park is None else Awaited.PERSON
+    if known.park is not None:
+        return Awaited.PERSON
+    return Awaited.US if known.work is Work.UNBEGUN else Awaited.SUPPLIER
 
 
 def _wanted(wish: Wish) -> tuple[str, ...]:
     return ("cadastre", "address") if wish.kind == "cadastre" else ("organization_number", "share_number")
+
+
+def _placing(placer: KodeFulfilment, known: Order, form: Mapping[str, str]) -> Placing | None:
+    """What would be placed with a form's values; None where that is nothing that can be."""
+    try:
+        return placer.placing(known.but(details={**known.details, "form": dict(form)}), "check")
+    except (Unfilled, Rejected):
+        return None
+
+
+def _priced_in_all(client: Kode, placing: Placing, sold: Mapping[str, kode.Product]) -> Checked:
+    codes = [wanted.code for wanted in placing.products]
+    price = _priced(client.price(placing)) or _sum([sold[code].price for code in codes])
+    return Checked({}, price, tuple(sold[code].name for code in codes))
 
 
 def _towns(placing: Placing) -> tuple[str, ...]:

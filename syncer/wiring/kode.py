@@ -1,11 +1,11 @@
 """KODE's part of the wiring: one account is a portal with its files, and the fulfilments that place orders with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
 from syncer import config as conf
-from syncer.files import Shelf
+from syncer.files import Shelf, folder_of
 from syncer.fulfilment.kode import KodeFulfilment, Wish
 from syncer.orders import File, FileState, Order, Rules, route_of
 from syncer.portals.kode import KodePortal, Limit
@@ -44,6 +44,21 @@ class Unknown:
         return ()
 
 
+class FilesHere:
+    """A portal's files on the disk, by the names of orders."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def wrong(self, order: str, file: File, seen: Callable[[int], None]) -> str | None:
+        """What is wrong with a file that was kept."""
+        return self._shelf.check(folder_of(order), file.name, file.size or 0, file.sha256 or "", seen)
+
+    def strays(self, order: str, names: Collection[str]) -> tuple[str, ...]:
+        """What else lies in an order's folder."""
+        return self._shelf.strays(folder_of(order), names)
+
+
 def add_kode(
     made: Remotes,
     name: str,
@@ -61,7 +76,7 @@ def add_kode(
     limit = Limit(portal.max_file_size, portal.parallel)
     adapter = KodePortal(name, client, known, shelf, limit, now, made.stop.is_set)
     made.sources[name] = made.sinks[name] = made.porters[name] = adapter
-    made.checks[name] = adapter.check
+    made.checks[name], made.cabinets[name] = adapter.check, FilesHere(shelf)
     wish = wishes_of(config)
     for other, fulfilment in config.fulfilments.items():
         if fulfilment.kind == "kode" and fulfilment.portal == name:

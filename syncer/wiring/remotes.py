@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncer import config as conf
-from syncer.engine import Follower, Porter, Sink, Source
+from syncer.engine import Cabinet, Follower, Porter, Sink, Source
 from syncer.remotes.http import CallFact, Http, Limits
 from syncer.telemetry import log
 
@@ -66,6 +66,7 @@ class Remotes:
     sinks: dict[str, Sink] = field(default_factory=dict)
     followers: dict[str, Follower] = field(default_factory=dict)
     porters: dict[str, Porter] = field(default_factory=dict)
+    cabinets: dict[str, Cabinet] = field(default_factory=dict)
     clients: dict[str, Any] = field(default_factory=dict)
     checks: dict[str, Callable[[], str]] = field(default_factory=dict)
     counter: Counter = field(default_factory=Counter)

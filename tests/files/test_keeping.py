@@ -122,6 +122,14 @@ def test_little_memory_is_needed_for_a_large_file(shelf: Shelf) -> None:
     assert peak < 2_000_000
 
 
+def test_who_waits_for_a_large_file_is_told_how_much_of_it_was_read(shelf: Shelf) -> None:
+    parts: list[int] = []
+    kept = shelf.keep(ORDER, NAME, lambda write: write(b"x" * 1_000_000), most=10**9)
+    assert shelf.check(ORDER, NAME, kept.size, kept.sha256, parts.append) is None
+    assert sum(parts) == kept.size
+    assert len(parts) > 2
+
+
 # --- removing -------------------------------------------------------------------------------------------------
 
 

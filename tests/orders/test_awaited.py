@@ -168,6 +168,13 @@ def test_the_same_again_changes_nothing_and_more_is_added() -> None:
     assert more.order.look_due
 
 
+def test_of_two_forms_the_first_counts() -> None:
+    order = heard(order_of(state=State.RECEIVED, portal_status="received"), Supplied("form", {"cadastre": "1/2"})).order
+    after = heard(order.but(look_due=False), Supplied("form", {"cadastre": "3/4", "product": "WI1"})).order
+    assert after.details["form"] == {"cadastre": "1/2"}
+    assert not after.look_due
+
+
 def test_a_reading_that_was_under_way_meanwhile_does_not_take_it_back() -> None:
     order = order_of(details={"head": {}, "ticket": {"target_id": "new"}, "form": {"cadastre": "1/2"}})
     read = Read("new", details={"head": {"a": "b"}, "ticket": {"target_id": "old"}})

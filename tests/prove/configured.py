@@ -1,4 +1,4 @@
-"""The configuration of the program in one process: a portal, two networks, a person and a command.
+"""The configuration of the program in one process: a portal, two networks, a person, a command, and perhaps a KODE.
 
 Its addresses are never called.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from syncer import config as conf
+from syncer.simulators.kode import Credentials
 from tests.ring.harness import KEY, PASSWORD
 
 ELSEWHERE = "3106"  # the service that `sydnet` delivers, which can't schedule
@@ -80,10 +81,46 @@ match = {{ service = "3300" }}
 fulfilment = "script"
 """
 
+MOST = 8_000  # bytes of a file
+KODE = """
+[portals.kode]
+kind = "kode"
+url = "http://127.0.0.1:9/kode/kode/v1"
+token_url = "http://127.0.0.1:9/kode/authentication/v2/token"
+client_id = "acme-client"
+client_secret = {{ file = "client.secret" }}
+username = "acme-api"
+password = {{ file = "kode.secret" }}
+push_secret = {{ file = "push.secret" }}
+timeout = "{timeout:g}s"
+file_timeout = "{timeout:g}s"
+rate = 1000
+max_answer = "1MB"
+max_file_size = "8KB"
+
+[fulfilments.kode_orders]
+kind = "kode"
+portal = "kode"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "7700" }}
+fulfilment = "kode_orders"
+order = "cadastre"
+products = ["WI99990101"]
+fields = {{ cadastre = "{{cadastre}}", address = "{{address}}" }}
+"""
+
 
 def lines_of(options: Mapping[str, Any]) -> str:
     """What an operator who knows a network writes about it."""
     return "" if options.get("finished_listed", True) else "lists_finished = false"
+
+
+def keeping(config: Any, folder: Path) -> Any:
+    """The same, with KODE's files in a folder."""
+    account = config.portals["kode"].model_copy(update={"files_dir": folder})
+    return config.model_copy(update={"portals": {**config.portals, "kode": account}})
 
 
 @cache
@@ -94,14 +131,17 @@ def configuration(
     portal_lines: str = "",
     nordnet_lines: str = "",
     sydnet_lines: str = "",
+    kode: bool = False,
 ) -> Any:
     """The configuration, read once for each choice of its gaps."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for secret, text in (("key", KEY), ("password", PASSWORD)):
+        known = Credentials()
+        given = {"client": known.client_secret, "kode": known.password, "push": "en-hemlighet-som-ingen-gissar"}
+        for secret, text in (("key", KEY), ("password", PASSWORD), *given.items()):
             (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
             (folder / f"{secret}.secret").chmod(0o600)
-        filled = SETTINGS.format(
+        filled = (SETTINGS + (KODE if kode else "")).format(
             timeout=TIMEOUT,
             nordnet=nordnet,
             sydnet=sydnet,

@@ -19,7 +19,9 @@ from tests.prove.play import PATIENCE, Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import Scenario, scenario
 from tests.prove.world import Event, Knife, Snapshot, World, folder_in_memory
 
-LASTING = frozenset({Event.REQUEST_EFFECT, Event.COMMIT_AFTER, Event.COMMAND_AFTER})
+LASTING = frozenset(Event) - {
+    Event.REQUEST_BEFORE, Event.REQUEST_ANSWER, Event.COMMIT_BEFORE, Event.COMMAND_BEFORE,
+}  # fmt: skip
 DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
 PAIRED = 1  # the orders of a scenario that is cut twice
 
@@ -141,6 +143,7 @@ def world_of(chosen: Scenario, folder: Path) -> World:
         portal=chosen.portal,
         nordnet=chosen.nordnet,
         sydnet=chosen.sydnet,
+        kode=chosen.kode,
         portal_lines=chosen.portal_lines,
         late=chosen.late,
     )
@@ -163,7 +166,7 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     world.knife = Knife()
     assert not (moved := quiet(play)), f"{chosen}: it doesn't come to rest: {moved}"
     bugs = [order.parked for order in world.orders().values() if order.park is Park.BUG]
-    assert not (wrong := [*world.outside.doubled(), *play.bugs, *bugs]), f"{chosen}: {wrong}"
+    assert not (amiss := [*world.outside.doubled(), *play.bugs, *bugs, *play.misplaced()]), f"{chosen}: {amiss}"
     for place, snapshot in passed:
         world.restore(snapshot)
         if quiet(Play(world, chosen, place)):
@@ -208,6 +211,7 @@ def resume(whole: Whole, moment: Moment, world: World, *, deep: bool, again: boo
     if play.place.step not in whole.restless:
         run.problems += [("stuck", f"it moves still: {call}") for call in quiet(play)]
     run.problems += [("doubled", text) for text in world.outside.doubled()] + [("stuck", bug) for bug in play.bugs]
+    run.problems += [("lost", text) for text in play.misplaced()]
     return run
 
 

@@ -14,11 +14,15 @@ from typing import Any
 from syncer.orders import is_ours, reference
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Fault, Host
+from syncer.simulators.kode import KodeSimulator
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
-from syncer.simulators.wire import Request
+from syncer.simulators.wire import Request, Simulator
 from syncer.simulators.xsp import XspSimulator
 from tests.ring.harness import FIBER, KEY, PASSWORD, PLAIN, WRITES
+from tests.ring.kode import PACKAGE
 
+TOKEN = "token"  # the operation of signing in: no order knows of it
+DEAD = frozenset({"DONE_FAILED", "WITHDRAWN", "CANCELLED", "REFUNDED"})  # states of what is delivered by nobody
 LEAP = 60  # how much longer than asked the engine sleeps, so that one look is enough
 FAULT_OPTIONS: Mapping[Fault, Mapping[str, Any]] = {
     Fault.HUGE: {"size": 2_000_000},
@@ -66,20 +70,23 @@ class Outside(Host):
         portal: Mapping[str, Any] | None = None,
         nordnet: Mapping[str, Any] | None = None,
         sydnet: Mapping[str, Any] | None = None,
+        kode: Mapping[str, Any] | None = None,
     ) -> None:
         self.clock = clock
         self.portal = XspSimulator(name="tg", api_key=KEY, now=clock, **(portal or {}))
         self.nordnet = _network("nordnet", clock, {"version": "2.4", **(nordnet or {})})
         self.sydnet = _network("sydnet", clock, {"version": "2.6", "scheduling": False, **(sydnet or {})})
         self.courier = CourierSimulator()
+        self.kode = None if kode is None else KodeSimulator(now=clock, mount="/kode", url="http://127.0.0.1:9", **kode)
         self.accesses: dict[str, str] = {}
         self.asked = 0
         self.last: tuple[str, str, Request] = ("", "", Request("", ""))
         self.struck: str | None = None
         self._ports = 0
-        super().__init__(
-            {"/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier}, now=clock
-        )
+        mounts: dict[str, Simulator] = {
+            "/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier,
+        }  # fmt: skip
+        super().__init__(mounts if self.kode is None else {**mounts, "/kode": self.kode}, now=clock)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in {"_lock", "last"}}
@@ -95,7 +102,8 @@ class Outside(Host):
         self.last = remote, operation, request
         fault = more.get("fault")
         self.struck = None if fault is None else fault.kind.value
-        if fault is not None or more.get("effect") is not None or writes(request):
+        told = more.get("effect") is not None and operation != TOKEN
+        if fault is not None or told or writes(request):
             super()._record(remote, operation, request, **more)
 
     # --- what the other side does ---------------------------------------------------------------------------------
@@ -111,6 +119,22 @@ class Outside(Host):
         self.accesses[number] = fields["socket"]
         return number
 
+    def named(self, **fields: Any) -> str:
+        """A new order in the account at KODE, placed by somebody else; its id."""
+        assert self.kode is not None
+        return str(self.kode.add_order(**{"products": [PACKAGE], **fields}))
+
+    def placed(self, number: str) -> list[dict[str, Any]]:
+        """The orders in KODE that were placed for a portal's order, oldest first."""
+        stem = reference("tg", number)
+        made = [] if self.kode is None else self.kode.created()
+        return [order for order in made if is_ours(order["technical_reference"], stem)]
+
+    def known_as(self, number: str) -> str:
+        """An order's name in the end: one that was placed for another has that one's reference, whoever came first."""
+        made = [] if self.kode is None else self.kode.created()
+        return next((str(one["technical_reference"]) for one in made if str(one["order"]) == number), number)
+
     def tick(self) -> None:
         """Every order of the networks goes on by one step."""
         self.nordnet.tick()
@@ -124,7 +148,10 @@ class Outside(Host):
 
     def ended(self) -> dict[str, "Ended"]:
         """How each order stands, as the remotes remember it."""
-        return {number: self._ended(number) for number in self.accesses}
+        followed = {} if self.kode is None else {str(one["order"]): one["status"] for one in self.kode.orders()}
+        return {number: self._ended(number) for number in self.accesses} | {
+            number: Ended(status) for number, status in followed.items()
+        }
 
     def _ended(self, number: str) -> "Ended":
         stem = reference("tg", number)
@@ -139,7 +166,10 @@ class Outside(Host):
             status=self.portal.status(number),
             told=tuple(self.portal.statuses_written(number)),
             said=len(self.portal.messages(number)),
-            activations=tuple("WITHDRAWN" if order["cancelled"] else order["state"] for order in made),
+            activations=(
+                *("WITHDRAWN" if order["cancelled"] else order["state"] for order in made),
+                *(order["status"] for order in self.placed(number)),
+            ),
             subscriptions=sum(is_ours(sub.sp_reference, stem) and not sub.ended for sub in held),
             parcels=len(self.courier.parcels(number)),
         )
@@ -154,8 +184,7 @@ class Outside(Host):
         for entry in self.calls():
             if entry.operation not in {"orders.create", "parcels.book"} or not entry.body:
                 continue
-            body = json.loads(entry.body)
-            key = (entry.remote, str(body.get("spReference") or body.get("reference")))
+            key = (entry.remote, str(_reference_in(json.loads(entry.body))))
             if key in made:
                 yield f"{entry.operation} of {key[1]} was sent again after it had taken effect"
             if entry.effect is not None:
@@ -163,7 +192,7 @@ class Outside(Host):
 
     def _made_twice(self) -> Iterator[str]:
         for entry in self.effects():
-            if "repeat" in (entry.effect or {}) and entry.operation != "parcels.book":
+            if "repeat" in (entry.effect or {}) and entry.operation not in {"parcels.book", TOKEN}:
                 yield f"{entry.operation} was repeated: {entry.effect}"
         said = Counter((effect["order"], effect["text"]) for effect in self._effects("message"))
         for (number, text), count in said.items():
@@ -172,7 +201,7 @@ class Outside(Host):
 
     def _alive_twice(self) -> Iterator[str]:
         for number, ended in self.ended().items():
-            alive = sum(state not in {"DONE_FAILED", "WITHDRAWN"} for state in ended.activations)
+            alive = sum(state not in DEAD for state in ended.activations)
             if alive > 1 or ended.subscriptions > 1 or ended.parcels > 1:
                 yield f"{number} was delivered more than once: {ended}"
 
@@ -180,8 +209,14 @@ class Outside(Host):
         return [entry.effect for entry in self.effects(what=what) if entry.effect is not None]
 
 
+def _reference_in(body: Mapping[str, Any]) -> object:
+    return body.get("spReference") or body.get("technicalReference") or body.get("reference")
+
+
 def writes(request: Request) -> bool:
     """Whether a request may change something at its remote: in the portal the verb doesn't tell."""
+    if request.path.endswith("/token"):
+        return False
     method = request.query.get("method")
     return method in WRITES if method is not None else request.method not in {"GET", "HEAD"}
 
@@ -192,11 +227,11 @@ def _network(name: str, clock: Clock, options: Mapping[str, Any]) -> OnApiSimula
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one order stands outside. `activations` are the states of ours in the networks, oldest first."""
+    """How one order stands outside. `activations` are the states of ours in the networks and in KODE, oldest first."""
 
     status: str
-    told: tuple[str, ...]
-    said: int
-    activations: tuple[str, ...]
-    subscriptions: int
-    parcels: int
+    told: tuple[str, ...] = ()
+    said: int = 0
+    activations: tuple[str, ...] = ()
+    subscriptions: int = 0
+    parcels: int = 0

@@ -4,13 +4,17 @@ Besides the steps it knows one person: the operator, who looks at the remotes wh
 call had its effect, and says what is so. What is right or wrong is not for here.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from syncer.orders import Intent, IntentState, Kind, Order, Park, Work
+from tests.prove import account
 from tests.prove.scenarios import CAUSE, Scenario, Step
+from tests.prove.shelved import hashes, wrong
 from tests.prove.world import TIMEOUT, Ended, Outside, World
 
 PATIENCE = TIMEOUT + 1
@@ -39,6 +43,7 @@ class Local:
     portal_status: str | None
     work: str | None
     park: str | None
+    files: tuple[Any, ...] = ()
 
 
 Outcome = Mapping[str, tuple[Ended | None, Local | None]]
@@ -78,8 +83,8 @@ class Play:
         if any(state == IntentState.UNCERTAIN for *_, state in _open(self.world)):
             self.world.clock.go_on(seconds=PATIENCE)
             if step.what == "say":
-                self.world.engine.work_on([f"tg:{self._number(step)}"])
-            else:
+                self.world.engine.work_on([self.world.name(self._number(step))])
+            elif step.what == "pass":
                 self.world.run_pass(once=bool(step.value))
             self.ask()
         self.place = replace(self.place, step=number + 1, heard=None)
@@ -87,12 +92,21 @@ class Play:
     @property
     def outcome(self) -> Outcome:
         """How each order stands, outside and inside."""
-        ended, ours = self.world.outside.ended(), self.world.orders()
+        outside, ours = self.world.outside, self.world.orders()
+        ended = outside.ended()
         forgetful = any(step.what == "forget" for step in self.scenario.steps)
         return {
-            number: (ended.get(number), _local(ours[number], forgetful=forgetful) if number in ours else None)
+            outside.known_as(number): (
+                ended.get(number),
+                _local(self.world, ours[number], forgetful=forgetful) if number in ours else None,
+            )
             for number in sorted({*ended, *ours})
         }
+
+    def misplaced(self) -> list[str]:
+        """What is wrong with the files on the disk."""
+        kode = self.world.outside.kode
+        return [] if kode is None else [*wrong(self.world.shelf, self.world.store, kode)]
 
     # --- the program and its operator -------------------------------------------------------------------------
 
@@ -110,16 +124,19 @@ class Play:
         if heard == self.place.heard:
             self.world.say(word, number)
         else:
-            self.world.engine.work_on([f"tg:{number}"])
+            self.world.engine.work_on([self.world.name(number)])
         self.ask()
 
     def _heard(self, number: str, event: str) -> int:
-        return sum(entry.event == event for entry in self.world.store.history(order=f"tg:{number}"))
+        return sum(entry.event == event for entry in self.world.store.history(order=self.world.name(number)))
 
     def ask(self) -> None:
         """The operator is asked about what is uncertain, also where the order is parked for another reason already, and
-        tells the truth.
+        tells the truth; once KODE has pushed what it has to say, where it does.
         """
+        if self.scenario.pushes and any(state == IntentState.UNCERTAIN for *_, state in _open(self.world)):
+            account.push(self.world)
+            self.world.engine.work_on([order.name for order in self.world.store.orders(parked=True, portal="tg")])
         for order in self.world.store.orders(parked=True):
             loaded = self.world.store.load(order.name)
             intent = None if loaded is None else loaded[1]
@@ -135,7 +152,9 @@ class Play:
 
     def _arrive(self, step: Step) -> None:
         arrival = self.scenario.arrivals[step.who]
-        number = self.world.outside.order(arrival.script, **arrival.fields)
+        outside = self.world.outside
+        orders = outside.named if arrival.portal == "kode" else partial(outside.order, arrival.script)
+        number = orders(**arrival.fields)
         self.place = replace(self.place, numbers=(*self.place.numbers, number))
 
     def _number(self, step: Step) -> str:
@@ -184,9 +203,37 @@ class Play:
         else:
             courier.put_off(number)
 
+    # --- KODE -------------------------------------------------------------------------------------------------
 
-def _local(order: Order, *, forgetful: bool) -> Local:
-    return Local(order.state, order.portal_status, None if forgetful and order.final else order.work, order.park)
+    def _kode(self, step: Step) -> None:
+        verb, facts = step.value
+        account.act(self.world, self._number(step), verb, facts)
+
+    def _name(self, step: Step) -> None:
+        self.world.store.watch("kode", [self._number(step)], self.world.clock())
+
+    def _push(self, _step: Step) -> None:
+        account.push(self.world)
+
+    def _lie(self, step: Step) -> None:
+        """A push that says what isn't so: `value` is the body, in which the order's own ids may stand."""
+        said = json.dumps(step.value).replace("NUMBER", self._number(step))
+        account.deliver(self.world, said.encode())
+
+    def _sign(self, _step: Step) -> None:
+        """Every token is revoked there."""
+        account.account(self.world).revoke_tokens(refresh=True)
+
+
+def _local(world: World, order: Order, *, forgetful: bool) -> Local:
+    work = None if forgetful and order.final else order.work
+    return Local(order.state, order.portal_status, work, order.park, _files(world, order))
+
+
+def _files(world: World, order: Order) -> tuple[Any, ...]:
+    if order.portal != "kode":
+        return ()
+    return tuple(sorted((file.asset, file.name, file.state, file.sha256) for file in world.store.files(order.name)))
 
 
 def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str | None]:
@@ -199,6 +246,9 @@ def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str
         done = any(f"[{intent.key}]" in text for _, text in outside.portal.messages(number))
     elif intent.target == "script":
         done = bool(outside.courier.parcels(number))
+    elif intent.target == "kode_orders":
+        found = [made["order"] for made in outside.placed(number) if made["technical_reference"] == intent.key]
+        done, ref = bool(found), str(found[0]) if found else None
     else:
         network = outside.nordnet if intent.target == "nordnet" else outside.sydnet
         stem, _, _ = intent.key.rpartition(".")
@@ -217,7 +267,8 @@ def full(play: Play) -> Any:
     world = play.world
     now = world.clock()
     orders = sorted(world.store.orders(), key=lambda one: one.external_id)
-    return [_timeless(order, now) for order in orders], _open(world), _outside(world.outside), play.place.numbers
+    files = [_files(world, order) for order in orders], hashes(world.shelf)
+    return [_timeless(order, now) for order in orders], _open(world), _outside(world.outside), play.place.numbers, files
 
 
 def _timeless(order: Order, now: datetime) -> Any:
@@ -261,7 +312,8 @@ def _outside(outside: Outside) -> Any:
         ]
         for network in (outside.nordnet.network, outside.sydnet.network)
     ]
-    return outside.ended(), networks, outside.courier.state(), outside.portal.state()
+    account = None if outside.kode is None else [{**one, "ordered": None} for one in outside.kode.orders()]
+    return outside.ended(), networks, outside.courier.state(), outside.portal.state(), account
 
 
 def quiet(play: Play) -> list[str]:

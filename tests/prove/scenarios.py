@@ -5,73 +5,22 @@ A scenario is a plain value: playing it is for others. Nothing here looks at the
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
 from syncer.simulators.on_api import Script
+from tests.prove import kode_stories
+from tests.prove.stories import TICK, Arrival, Scenario, Step, Story, Teller, story_of
 from tests.prove.world import DESK, ELSEWHERE, PLAIN, PROGRAM, UNMAPPED
 from tests.ring.harness import NOON
 
+__all__ = ["Arrival", "Scenario", "Step", "scenario"]
 CAUSE = "Porten är upptagen"
 WISHED = NOON + timedelta(days=3)
 OVERDUE = 15 * 24 * 3600.0  # seconds: past every deadline
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happens, which `play.py` knows how to do; `who` is the place of the order that it is about."""
-
-    what: str
-    who: int = -1
-    value: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One order as it comes: its fields in the portal, and what it meets in the networks."""
-
-    kind: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    script: Script | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What happens, from the first listing until nothing can be waited for any more."""
-
-    seed: int
-    arrivals: tuple[Arrival, ...]
-    steps: tuple[Step, ...]
-    portal: Mapping[str, Any]
-    nordnet: Mapping[str, Any]
-    sydnet: Mapping[str, Any]
-    portal_lines: str = ""
-    late: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"seed {self.seed}: {', '.join(arrival.kind for arrival in self.arrivals)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One kind of order: how it comes, and what happens about it after the first pass, the second and so on."""
-
-    arrival: Arrival
-    rounds: tuple[tuple[Step, ...], ...] = ()
-    before: tuple[Step, ...] = ()
-
-
-Teller = Callable[[random.Random], Story]
-TICK = Step("tick")
-
-
-def _story(
-    kind: str, *rounds: Sequence[Step], script: Script | None = None, before: Sequence[Step] = (), **fields: Any
-) -> Story:
-    return Story(Arrival(kind, fields, script), tuple(tuple(steps) for steps in rounds), tuple(before))
 
 
 def _network(chance: random.Random) -> str:
@@ -94,168 +43,168 @@ def _sets(status: str) -> Step:
 
 
 def plain(chance: random.Random) -> Story:
-    return _story("plain", service=_network(chance))
+    return story_of("plain", service=_network(chance))
 
 
 def slow(chance: random.Random) -> Story:
-    return _story("slow", [TICK], [TICK], [TICK], script=_slow(chance), service=_network(chance))
+    return story_of("slow", [TICK], [TICK], [TICK], script=_slow(chance), service=_network(chance))
 
 
 def odd(chance: random.Random) -> Story:
     script = Script(received_ticks=1, odd_state="PAUSED")
-    return _story("of an unknown state for a while", [TICK], [TICK], script=script, service=_network(chance))
+    return story_of("of an unknown state for a while", [TICK], [TICK], script=script, service=_network(chance))
 
 
 def refused(chance: random.Random) -> Story:
     script = Script(refuse=chance.choice((400, 409, 404)), cause=CAUSE)
-    return _story("refused", script=script, service=_network(chance))
+    return story_of("refused", script=script, service=_network(chance))
 
 
 def refused_then_retried(chance: random.Random) -> Story:
     script = Script(refuse=409, cause=CAUSE)
-    return _story("refused, mended, retried", [Step("script", 0, Script()), _says("retry")], script=script)
+    return story_of("refused, mended, retried", [Step("script", 0, Script()), _says("retry")], script=script)
 
 
 def refused_twice(chance: random.Random) -> Story:
-    return _story("refused, retried, refused", [_says("retry")], script=Script(refuse=409, cause=CAUSE))
+    return story_of("refused, retried, refused", [_says("retry")], script=Script(refuse=409, cause=CAUSE))
 
 
 def failed(chance: random.Random) -> Story:
     script = Script(received_ticks=chance.randint(0, 1), end="DONE_FAILED", message="Mörk fiber")
-    return _story("failed", [TICK], [TICK], script=script, service=_network(chance))
+    return story_of("failed", [TICK], [TICK], script=script, service=_network(chance))
 
 
 def failed_then_retried(chance: random.Random) -> Story:
     script = Script(end="DONE_FAILED", message="Mörk fiber")
     mended = Step("script", 0, _slow(chance))
-    return _story("failed, mended, retried", [mended, _says("retry")], [TICK], [TICK, TICK], script=script)
+    return story_of("failed, mended, retried", [mended, _says("retry")], [TICK], [TICK, TICK], script=script)
 
 
 def unknown_access(chance: random.Random) -> Story:
-    return _story("of an unknown access", service=_network(chance), socket="LT9999X09")
+    return story_of("of an unknown access", service=_network(chance), socket="LT9999X09")
 
 
 def no_socket(chance: random.Random) -> Story:
-    return _story("without a socket", service=_network(chance), socket="")
+    return story_of("without a socket", service=_network(chance), socket="")
 
 
 def overdue(chance: random.Random) -> Story:
     script = Script(received_ticks=1, progress_ticks=9)
     rounds = [[TICK], [Step("time", value=OVERDUE)]]
-    return _story("overdue", *rounds, script=script, service=_network(chance))
+    return story_of("overdue", *rounds, script=script, service=_network(chance))
 
 
 def done_late(chance: random.Random) -> Story:
     script = Script(received_ticks=1)
-    return _story("done after the deadline", [Step("time", value=OVERDUE)], [TICK], script=script)
+    return story_of("done after the deadline", [Step("time", value=OVERDUE)], [TICK], script=script)
 
 
 def unmapped(chance: random.Random) -> Story:
-    return _story("unmapped", service=UNMAPPED)
+    return story_of("unmapped", service=UNMAPPED)
 
 
 def unmapped_and_delivered(chance: random.Random) -> Story:
-    return _story("unmapped, delivered by hand", [_says("deliver")], service=UNMAPPED)
+    return story_of("unmapped, delivered by hand", [_says("deliver")], service=UNMAPPED)
 
 
 def wished(chance: random.Random) -> Story:
     comes = Step("until", value=WISHED)
-    return _story("wished for later", [], [comes], service=_network(chance), delivery=WISHED)
+    return story_of("wished for later", [], [comes], service=_network(chance), delivery=WISHED)
 
 
 def wished_and_cancelled(chance: random.Random) -> Story:
     comes = Step("until", value=WISHED)
-    return _story(
+    return story_of(
         "wished for later, cancelled", [_sets("cancelled")], [comes], service=_network(chance), delivery=WISHED
     )
 
 
 def direct(chance: random.Random) -> Story:
-    return _story("first read as ended", status=chance.choice(("delivered", "cancelled")))
+    return story_of("first read as ended", status=chance.choice(("delivered", "cancelled")))
 
 
 def manual(chance: random.Random) -> Story:
     word = chance.choice(("deliver", "cancel"))
-    return _story(f"by hand: {word}", [], [_says(word)], service=DESK)
+    return story_of(f"by hand: {word}", [], [_says(word)], service=DESK)
 
 
 def commanded(chance: random.Random) -> Story:
-    return _story("by command", service=PROGRAM)
+    return story_of("by command", service=PROGRAM)
 
 
 def commanded_later(chance: random.Random) -> Story:
-    return _story("by command, wished for later", [], [Step("until", value=WISHED)], service=PROGRAM, delivery=WISHED)
+    return story_of("by command, wished for later", [], [Step("until", value=WISHED)], service=PROGRAM, delivery=WISHED)
 
 
 def command_refused(chance: random.Random) -> Story:
-    return _story("by command, refused", before=[Step("courier", 0, "refuse")], service=PROGRAM)
+    return story_of("by command, refused", before=[Step("courier", 0, "refuse")], service=PROGRAM)
 
 
 def command_put_off(chance: random.Random) -> Story:
     waits = Step("time", value=301.0)
-    return _story("by command, put off", [waits], [waits], before=[Step("courier", 0, "put_off")], service=PROGRAM)
+    return story_of("by command, put off", [waits], [waits], before=[Step("courier", 0, "put_off")], service=PROGRAM)
 
 
 def cancelled(chance: random.Random) -> Story:
     """In time, too late, or after it was done, as it happens."""
     script = chance.choice((None, Script(received_ticks=2), Script(progress_ticks=3)))
-    return _story("cancelled there", [_sets("cancelled")], [TICK], script=script, service=_network(chance))
+    return story_of("cancelled there", [_sets("cancelled")], [TICK], script=script, service=_network(chance))
 
 
 def cancelled_by_hand(chance: random.Random) -> Story:
     script = chance.choice((Script(received_ticks=2), Script(progress_ticks=3)))
-    return _story("cancelled by hand", [_says("cancel")], [TICK], script=script, service=_network(chance))
+    return story_of("cancelled by hand", [_says("cancel")], [TICK], script=script, service=_network(chance))
 
 
 def delivered_there(chance: random.Random) -> Story:
-    return _story("delivered there by somebody", [_sets("delivered")], [TICK], [TICK], script=_slow(chance))
+    return story_of("delivered there by somebody", [_sets("delivered")], [TICK], [TICK], script=_slow(chance))
 
 
 def set_waiting(chance: random.Random) -> Story:
     lags = [Step("stale", 0, 99)] if chance.random() < 0.5 else []  # the list, until it is said to have caught up
     rounds = [[_sets("waiting"), *lags], [TICK], [TICK, Step("stale", 0, 0)], [TICK]]
-    return _story("set to waiting there", *rounds, script=_slow(chance), service=_network(chance))
+    return story_of("set to waiting there", *rounds, script=_slow(chance), service=_network(chance))
 
 
 def reopened(chance: random.Random) -> Story:
     word = chance.choice(("retry", "deliver", "cancel"))
-    return _story(f"reopened there, then {word}", [_sets("active")], [_says(word)], [TICK])
+    return story_of(f"reopened there, then {word}", [_sets("active")], [_says(word)], [TICK])
 
 
 def taken_over(chance: random.Random) -> Story:
     """Begun by nobody that we know, or by a person."""
     word = chance.choice(("retry", "deliver", "cancel"))
     status = chance.choice(("received", "active", "waiting"))
-    return _story(f"taken over as {status}", [], [_says(word)], status=status, service=_network(chance))
+    return story_of(f"taken over as {status}", [], [_says(word)], status=status, service=_network(chance))
 
 
 def forgotten(chance: random.Random) -> Story:
     """Begun by us, in a life whose database is lost."""
     script = chance.choice((None, _slow(chance), Script(refuse=409, cause=CAUSE)))
-    return _story("forgotten", [Step("forget")], [TICK], [TICK], script=script, service=_network(chance))
+    return story_of("forgotten", [Step("forget")], [TICK], [TICK], script=script, service=_network(chance))
 
 
 def unreadable(chance: random.Random) -> Story:
     how = chance.choice(("broken_xml", "empty", "no_ids"))
     rounds = [[Step("detail", 0, "whole")], [Step("time", value=901.0)]]
-    return _story(f"unreadable ({how})", *rounds, before=[Step("detail", 0, how)])
+    return story_of(f"unreadable ({how})", *rounds, before=[Step("detail", 0, how)])
 
 
 def unreadable_row(chance: random.Random) -> Story:
     how = chance.choice(("no_id", "absurd"))
-    return _story(f"listed {how}", [], [Step("row", 0, "whole")], before=[Step("row", 0, how)])
+    return story_of(f"listed {how}", [], [Step("row", 0, "whole")], before=[Step("row", 0, how)])
 
 
 def late(chance: random.Random) -> Story:
-    return _story("listed late", [], [Step("show", 0)], before=[Step("hide", 0)], service=_network(chance))
+    return story_of("listed late", [], [Step("show", 0)], before=[Step("hide", 0)], service=_network(chance))
 
 
 def old(chance: random.Random) -> Story:
-    return _story("dated days ago", date=NOON - timedelta(days=chance.randint(2, 9)), service=_network(chance))
+    return story_of("dated days ago", date=NOON - timedelta(days=chance.randint(2, 9)), service=_network(chance))
 
 
 def odd_wish(chance: random.Random) -> Story:
-    return _story("of a wish that is no date", delivery="så snart som möjligt")
+    return story_of("of a wish that is no date", delivery="så snart som möjligt")
 
 
 KINDS: tuple[Teller, ...] = (
@@ -307,6 +256,7 @@ def _options(chance: random.Random, choices: Mapping[str, tuple[Any, ...]]) -> d
     return {name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.5}
 
 
+KODE_ONE_IN = 5  # scenarios are of an account at KODE
 LATE = ((), ("tg",), ("nordnet", "sydnet"), ("tg", "nordnet"))  # lists that come when all other work is done
 
 # --- the whole ------------------------------------------------------------------------------------------------
@@ -315,7 +265,10 @@ LATE = ((), ("tg",), ("nordnet", "sydnet"), ("tg", "nordnet"))  # lists that com
 def scenario(seed: int, most: int = 4) -> Scenario:
     """The scenario of a seed, with at most so many orders."""
     chance = random.Random(seed)
-    stories = [chance.choice(KINDS)(chance) for _ in range(chance.choice([1, 2, 2, 3, 4][: most + 1]))][:most]
+    account = seed % KODE_ONE_IN == 2
+    stories = [_teller(chance, account=account)(chance) for _ in range(chance.choice([1, 2, 2, 3, 4][: most + 1]))][
+        :most
+    ]
     steps, portal = tuple(_steps(chance, stories)), _options(chance, PORTAL)
     if portal.get("detail") == "no_status":  # a list that lags is then all that there is to know, and nobody could
         steps = tuple(step for step in steps if step.what != "stale")
@@ -333,7 +286,14 @@ def scenario(seed: int, most: int = 4) -> Scenario:
         },
         portal_lines=chance.choice(("", "", 'verb = "post"', 'message_auth = "hash"', 'message_auth = "api_user"')),
         late=chance.choice(LATE),
+        kode=_options(chance, kode_stories.OPTIONS) if account else None,
+        pushes=account and chance.random() < 0.5,
     )
+
+
+def _teller(chance: random.Random, *, account: bool) -> Teller:
+    """With an account at KODE, three stories of four are about it."""
+    return chance.choice(kode_stories.KINDS if account and chance.random() < 0.75 else KINDS)
 
 
 def _steps(chance: random.Random, stories: Sequence[Story]) -> Iterator[Step]:

@@ -51,9 +51,11 @@ from syncer.simulators.on_api import Script
 from syncer.store import Settled, Store
 from syncer.store import connect as opening
 from syncer.telemetry import Redactor
-from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration, lines_of
+from tests.prove.configured import ELSEWHERE, TIMEOUT, configuration, keeping, lines_of
 from tests.prove.late import Late, answered
 from tests.prove.outside import FAULT_OPTIONS, Clock, Ended, Outside
+from tests.prove.pouring import Inline, in_parts, response_of
+from tests.prove.shelved import Lying, put, taken
 from tests.ring.harness import (
     DESK,
     NOON,
@@ -74,7 +76,7 @@ class Cut(BaseException):
 
 
 class Event(StrEnum):
-    """The kinds of I/O that are counted. What the program doesn't do yet has its word already."""
+    """The kinds of I/O that are counted; of those on the disk, only the ones after which something is there to stay."""
 
     REQUEST_BEFORE = "request.before"
     REQUEST_EFFECT = "request.effect"
@@ -83,9 +85,14 @@ class Event(StrEnum):
     COMMIT_AFTER = "commit.after"
     COMMAND_BEFORE = "command.before"
     COMMAND_AFTER = "command.after"
-    FILE_WRITE = "file.write"
-    FILE_RENAME = "file.rename"
-    FILE_DELETE = "file.delete"
+    PART_MADE = "part.make.after"
+    FILE_WRITTEN = "file.write.after"
+    FILE_RENAMED = "file.rename.after"
+    FILE_REMOVED = "file.remove.after"
+    PART_REMOVED = "part.remove.after"
+    FOLDER_MADE = "folder.make.after"
+    FOLDER_REMOVED = "folder.remove.after"
+    ROOT_MADE = "root.make.after"
 
 
 class Knife:
@@ -109,10 +116,13 @@ class Knife:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that outlives the program at one moment: the database's two files, and the world outside."""
+    """All that outlives the program at one moment: the database's two files, the files that it keeps, and the world
+    outside.
+    """
 
     database: bytes
     wal: bytes
+    files: Lying
     outside: bytes
 
 
@@ -122,9 +132,10 @@ class Snapshot:
 class Wire(Http):
     """The program's own `Http`, whose requests go to the simulators without leaving the process."""
 
-    def __init__(self, carry: "Carry", remote: str, limits: Limits, **more: Any) -> None:
+    def __init__(self, carry: "Carry", begin: "Begin", remote: str, limits: Limits, **more: Any) -> None:
         super().__init__(remote, limits, **more)
         self._carry = carry
+        self._begin = begin
         user = more.get("auth")
         token = None if user is None else base64.b64encode(":".join(user).encode()).decode()
         self._login = {} if token is None else {"authorization": f"Basic {token}"}
@@ -133,28 +144,33 @@ class Wire(Http):
         parts = urlsplit(url)
         query = "&".join(part for part in (parts.query, urlencode(request["params"] or {})) if part)
         target = parts.path + (f"?{query}" if query else "")
-        body, headers = b"", {"user-agent": "syncer", **self._login, **(request["headers"] or {})}
+        body, headers = b"", {"user-agent": "syncer", **self._login, **_lower(request["headers"])}
         if request["data"] is not None:
             body, headers["content-type"] = urlencode(request["data"]).encode(), "application/x-www-form-urlencoded"
         if request["json"] is not None:
             body, headers["content-type"] = json.dumps(request["json"]).encode(), "application/json"
         return self._carry(self.limits, method, target, headers, body)
 
+    def _pour(self, *asked: Any) -> Answer:
+        with in_parts():
+            return super()._pour(*asked)
+
+    def _begun(self, method: str, url: str, request: dict[str, Any]) -> requests.Response:
+        headers = {"user-agent": "syncer", **_lower(request["headers"])}
+        return self._begin(self.limits, method, urlsplit(url).path, headers, b"")
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): text for name, text in (headers or {}).items()}
+
 
 Carry = Callable[[Limits, str, str, dict[str, str], bytes], Answer]
+Begin = Callable[[Limits, str, str, dict[str, str], bytes], requests.Response]
 
 
 def arrived(sent: Sent, limits: Limits, clock: Clock, *, refused: bool) -> Answer:
     """What came in of what was sent: the answer, or the error that requests raises for want of it."""
-    late = {Manner.HOLD: sent.amount, Manner.DRIP: sent.amount * len(sent.body)}.get(sent.manner, 0.0)
-    if late >= limits.timeout:
-        clock.go_on(seconds=limits.timeout)
-        raise requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "", "Read timed out."))  # type: ignore[arg-type]
-    clock.go_on(seconds=late)
-    if refused:
-        raise _broken(ConnectionRefusedError(111, "Connection refused"))
-    if sent.manner in {Manner.RESET, Manner.HOLD}:
-        raise _broken(ConnectionResetError(104, "Connection reset by peer"))
+    _come(sent, limits, clock, refused=refused)
     if sent.manner is Manner.SHORT:
         raise requests.exceptions.ChunkedEncodingError(urllib3.exceptions.ProtocolError("Connection broken"))
     assert sent.status is not None
@@ -163,6 +179,19 @@ def arrived(sent: Sent, limits: Limits, clock: Clock, *, refused: bool) -> Answe
     if len(body) > limits.max_answer or (sent.manner is Manner.HUGE and sent.amount > limits.max_answer):
         raise wire._TooLarge
     return Answer(sent.status, body, headers)
+
+
+def _come(sent: Sent, limits: Limits, clock: Clock, *, refused: bool) -> None:
+    """Until an answer has come in, or the error that requests raises where none does."""
+    late = {Manner.HOLD: sent.amount, Manner.DRIP: sent.amount * sent.length}.get(sent.manner, 0.0)
+    if late >= limits.timeout:
+        clock.go_on(seconds=limits.timeout)
+        raise requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "", "Read timed out."))  # type: ignore[arg-type]
+    clock.go_on(seconds=late)
+    if refused:
+        raise _broken(ConnectionRefusedError(111, "Connection refused"))
+    if sent.manner in {Manner.RESET, Manner.HOLD}:
+        raise _broken(ConnectionResetError(104, "Connection reset by peer"))
 
 
 def _broken(cause: OSError) -> requests.ConnectionError:
@@ -177,9 +206,9 @@ WORDS = ("retry", "deliver", "cancel", "done", "not-done")
 class World:
     """The remotes, and a program that lives between them, dies and lives again, in a folder of its own.
 
-    The program lives from the first pass or word until `end` or a cut. `portal`, `nordnet` and `sydnet` are options of
-    the simulators, `settings` lines of the configuration. The lists of the remotes that are `late` are read beside the
-    service's work.
+    The program lives from the first pass or word until `end` or a cut. `portal`, `nordnet`, `sydnet` and `kode` are
+    options of the simulators, and there is no KODE without any; `settings` are lines of the configuration. The lists of
+    the remotes that are `late` are read beside the service's work.
     """
 
     def __init__(
@@ -190,25 +219,29 @@ class World:
         portal: Mapping[str, Any] | None = None,
         nordnet: Mapping[str, Any] | None = None,
         sydnet: Mapping[str, Any] | None = None,
+        kode: Mapping[str, Any] | None = None,
         late: Collection[str] = (),
         **settings: str,
     ) -> None:
         self.late = late
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         north, south = nordnet or {}, sydnet or {}
-        self._config = configuration(
+        config = configuration(
             north.get("version", "2.4"),
             south.get("version", "2.6"),
             nordnet_lines=lines_of(north),
             sydnet_lines=lines_of(south),
+            kode=kode is not None,
             **settings,
         )
+        self.shelf = folder / "files"
+        self.config = config if kode is None else keeping(config, self.shelf)
         self._database = folder / "ring.db"
         self.clock = Clock(at)
-        self.outside = Outside(self.clock, portal, nordnet, sydnet)
+        self.outside = Outside(self.clock, portal, nordnet, sydnet, kode)
         self.knife = Knife()
         self._life: tuple[Engine, Store] | None = None
-        self._put(empty_database(), b"")
+        self._put(empty_database(), b"", {})
 
     # --- life and death -------------------------------------------------------------------------------------------
 
@@ -219,7 +252,7 @@ class World:
             with _warm():
                 store = Store.open(self._url, tap=self._tap)
             engine = wiring.engine_of(
-                self._config, store, Redactor(self._config.secrets()), now=self.clock, wire=self._wire, workers=1
+                self.config, store, Redactor(self.config.secrets()), now=self.clock, wire=self._wire, workers=1
             )
             self._prepare(engine)
             self._life = engine, store
@@ -241,6 +274,9 @@ class World:
         engine._readings = lambda: Late(self.late)
         engine.room.sources["tg"]._client._clock = self.clock.monotonic
         engine.room.sinks["script"]._run = self._run
+        for porter in engine.room.porters.values():
+            porter._downloads = Inline(porter._downloads.parallel)
+            porter._client._bearer._clock = self.clock.monotonic
 
     def end(self) -> None:
         """The program stops in good order."""
@@ -272,9 +308,13 @@ class World:
         """One pass of the living program, as `--once` makes it, or as the service does."""
         return self.engine.run_pass(once=True) if once else self.engine.run_bounded(["tg"], timedelta(hours=1))
 
+    def name(self, number: str) -> str:
+        """What the program calls an order."""
+        return f"{'tg' if number in self.outside.accesses else 'kode'}:{number}"
+
     def say(self, word: str, number: str, ref: str | None = None) -> bool:
         """An operator's word about an order, acted on at once; False where it can't be taken (cli/acting.py)."""
-        name = f"tg:{number}"
+        name = self.name(number)
         loaded = self.store.load(name)
         heard = None if loaded is None else _heard(word, *loaded, self.engine, ref)
         if heard is None:
@@ -290,7 +330,8 @@ class World:
     def forget(self) -> None:
         """The database is gone, as with a lost disk."""
         self.end()
-        self._put(empty_database(), b"")
+        *_, files = self._left()
+        self._put(empty_database(), b"", files)
 
     # --- snapshots ------------------------------------------------------------------------------------------------
 
@@ -304,7 +345,7 @@ class World:
         self.end()
         self.knife = Knife()
         self.clock, self.outside = pickle.loads(snapshot.outside)  # noqa: S301 - our own
-        self._put(snapshot.database, snapshot.wal)
+        self._put(snapshot.database, snapshot.wal, snapshot.files)
 
     @property
     def _url(self) -> str:
@@ -313,11 +354,14 @@ class World:
     def _file(self, suffix: str) -> Path:
         return self._database.with_name(self._database.name + suffix)
 
-    def _left(self) -> tuple[bytes, bytes]:
+    def _left(self) -> tuple[bytes, bytes, Lying]:
         wal = self._file("-wal")
-        return self._database.read_bytes(), wal.read_bytes() if wal.exists() else b""
+        files = {} if self.outside.kode is None else taken(self.shelf)
+        return self._database.read_bytes(), wal.read_bytes() if wal.exists() else b"", files
 
-    def _put(self, database: bytes, wal: bytes) -> None:
+    def _put(self, database: bytes, wal: bytes, files: Lying) -> None:
+        if self.outside.kode is not None:
+            put(self.shelf, files)
         self._file("-shm").unlink(missing_ok=True)
         self._database.write_bytes(database)
         self._file("-wal").write_bytes(wal)
@@ -325,18 +369,34 @@ class World:
     # --- the wire and the command ---------------------------------------------------------------------------------
 
     def _wire(self, remote: str, limits: Limits, **more: Any) -> Http:
-        return Wire(self._carry, remote, limits, **more)
+        return Wire(self._carry, self._begin, remote, limits, **more)
 
     def _carry(self, limits: Limits, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        sent, refused = self._exchanged(method, target, headers, body)
+        try:
+            return arrived(sent, limits, self.clock, refused=refused)
+        finally:
+            self.knife(Event.REQUEST_ANSWER)
+
+    def _begin(
+        self, limits: Limits, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> requests.Response:
+        """The beginning of an answer, whose body is read later."""
+        sent, refused = self._exchanged(method, target, headers, body)
+        try:
+            _come(sent, limits, self.clock, refused=refused)
+            return response_of(sent)
+        finally:
+            self.knife(Event.REQUEST_ANSWER)
+
+    def _exchanged(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[Sent, bool]:
+        """What a remote sends for a request, and whether it refused the connection."""
         self.knife(Event.REQUEST_BEFORE)
         sent = self.outside.ask(method, target, headers, lambda: body, f"{method} {target} HTTP/1.1")
         self.knife(Event.REQUEST_EFFECT)
         refused = self.outside.struck == Fault.REFUSE
         answered()
-        try:
-            return arrived(sent, limits, self.clock, refused=refused)
-        finally:
-            self.knife(Event.REQUEST_ANSWER)
+        return sent, refused
 
     def _run(self, order: bytes) -> tuple[int | None, str]:
         """In place of a process: the courier's client, as `simulators/send_router.py` is one."""

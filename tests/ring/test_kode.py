@@ -1,5 +1,6 @@
 """KODE's orders as a portal's: followed until long after they end, and their files kept, each once."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -214,6 +215,18 @@ def test_an_order_is_followed_as_long_as_it_is_configured_and_no_longer(folder: 
         assert world.known(number).wake_at is None
 
 
+def test_what_a_killed_life_was_writing_is_removed_by_the_next(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File())
+        left = world.root / f"kode:{number}" / f".part-{'0' * 32}"
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"half")
+        world.once()
+        assert not left.exists()
+        assert states(world, number) == [FileState.KEPT]
+        assert_files_are_right(world)
+
+
 def test_nothing_of_who_ordered_is_kept(folder: Path) -> None:
     with KodeWorld(folder) as world:
         number = world.place(user="Kari Hemmelig")
@@ -241,3 +254,16 @@ def test_a_file_that_kode_lists_and_refuses_for_an_hour_parks_its_order(folder: 
         world.later(minutes=40)
         assert states(world, number) == [FileState.REFUSED]
         assert "403" in (world.known(number).parked or "")
+
+
+def test_status_says_when_a_portal_without_a_list_was_last_seen_to_and_that_it_is_down(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        world.place()
+        world.once()
+        stands = json.loads(world.say("status", "--json").out)["portals"]["kode"]
+        assert (stands["up"], stands["last_poll_at"]) != (None, None)
+        world.host.fault("error_before", "kode", None, times=None)
+        world.later(minutes=2)
+        later = json.loads(world.say("status", "--json").out)["portals"]["kode"]
+        assert later["up"] is False
+        assert later["last_poll_at"] < world.clock().isoformat()

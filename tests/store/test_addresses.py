@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncer.store import Address, Purpose, Store, new_address
-from tests.store.filled import LATER, NOW, everything, ingest
+from tests.store.filled import LATER, NOW, everything, ingest, read
 
 HOURS = timedelta(hours=12)
 
@@ -82,6 +82,17 @@ def test_revoking_ends_every_address_of_an_order_and_of_no_other(store: Store) -
 def test_what_has_expired_by_itself_is_not_counted_as_revoked(store: Store) -> None:
     page(store)
     assert store.revoke("stads:1", NOW + HOURS) == 0
+
+
+def test_what_is_erased_is_not_to_be_opened_any_more(store: Store) -> None:
+    mine, other = page(store), page(store, "stads:2")
+    store.lend(mine, {"f1": "a1"}, NOW, NOW + HOURS)
+    read(store, "1", "delivered")
+    assert store.erase(LATER, LATER) == 1
+    assert store.address(mine, Purpose.PAGE, LATER) is None
+    assert store.address("f1", Purpose.FILE, LATER) is None
+    assert store.address(other, Purpose.PAGE, LATER) is not None
+    assert not store.lend(mine, {"f2": "a2"}, LATER, LATER + HOURS)
 
 
 def test_a_page_s_files_are_lent_once_with_the_time_of_the_first(store: Store) -> None:

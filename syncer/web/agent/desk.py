@@ -17,6 +17,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"  # the portal doesn't take it, or it is another customer's
     UNKNOWN = "unknown"  # a customer that is not configured
+    OVER = "over"  # the order ended long ago, and nothing is kept of it any more
     BUSY = "busy"  # nobody could be asked now: to be tried again
 
 
@@ -33,6 +34,7 @@ class Awaited(StrEnum):
 
     NOTHING = "nothing"
     AGENT = "agent"  # the form
+    US = "us"  # nothing was ordered yet of whoever supplies it
     SUPPLIER = "supplier"
     PERSON = "person"
 

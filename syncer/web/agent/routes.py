@@ -38,6 +38,7 @@ CODES: Mapping[Reason, HTTPStatus] = {
     Reason.EXPIRED: HTTPStatus.FORBIDDEN,
     Reason.DENIED: HTTPStatus.FORBIDDEN,
     Reason.UNKNOWN: HTTPStatus.FORBIDDEN,
+    Reason.OVER: HTTPStatus.GONE,
     Reason.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 ERRORS: Mapping[int, Told] = {404: words.NOT_FOUND, 421: words.NOT_HERE, 500: words.BROKEN, 503: words.BROKEN}

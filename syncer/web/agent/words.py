@@ -33,6 +33,7 @@ STATES: Mapping[str, str] = {
 AWAITED: Mapping[Awaited, str] = {
     Awaited.NOTHING: "",
     Awaited.AGENT: "Vi behöver några uppgifter från dig innan vi kan beställa.",
+    Awaited.US: "Vi har tagit emot beställningen. Sidan uppdateras av sig själv.",
     Awaited.SUPPLIER: "Underlaget är beställt. Du behöver inte göra något; filerna visas här när de är klara.",
     Awaited.PERSON: "En handläggare hos oss tittar på beställningen och hör av sig vid behov.",
 }
@@ -66,6 +67,9 @@ REFUSED: Mapping[Reason, Told] = {
     Reason.EXPIRED: Told("Länken har gått ut", AGAIN),
     Reason.DENIED: Told("Beställningen kunde inte öppnas", f"Vitec godkände inte länken. {AGAIN}"),
     Reason.UNKNOWN: Told("Beställningen kunde inte öppnas", f"Vitec godkände inte länken. {AGAIN}"),
+    Reason.OVER: Told(
+        "Beställningen är avslutad", "Den avslutades för länge sedan, och vi har inga uppgifter om den kvar."
+    ),
     Reason.BUSY: Told(
         "Ett ögonblick", "Det är många som öppnar beställningar just nu. Sidan försöker igen av sig själv."
     ),
