@@ -134,7 +134,7 @@ class VitecDesk:
         )
 
     def _known(self, order: str) -> Order | None:
-        """An order that is not erased; of the only service that there is, where Vitec's list doesn't say yet of which."""
+        """An order that is not erased; of the only service there is, where Vitec's list doesn't say yet of which."""
         portal, _, _ = order.partition(":")
         loaded = self._store.load(order) if portal == self._name else None
         if loaded is not None and _is_erased(loaded[0]):
@@ -191,10 +191,8 @@ class VitecDesk:
             return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()}), values
         try:
             return self._sold(known, wish, placer, placing, values, plain)
-        except Rejected:
-            return Checked({"": Fault.REFUSED}), values
-        except RemoteError:
-            return Checked({"": Fault.LATER}), values
+        except RemoteError as trouble:
+            return Checked({"": Fault.REFUSED if isinstance(trouble, Rejected) else Fault.LATER}), values
 
     def _placer(self, known: Order) -> KodeFulfilment | None:
         route = route_of(known, self._rules)

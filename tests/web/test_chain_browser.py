@@ -124,8 +124,10 @@ def test_an_agent_orders_on_the_page_and_gets_the_files_within_seconds(visit: Vi
     _fills_in_wrongly_and_rightly(visit)
     assert world.kode.created() == []
     visit.page.click("button:text-is('Beställ')")
-    visit.looks("placed", "Underlaget är beställt", FORM["address"])
+    visit.looks("ordered", FORM["address"], "Det finns inga filer än.")
     visit.service.until(lambda: world.agent_order(number).state is State.ACTIVE)
+    visit.page.reload()
+    visit.looks("placed", "Underlaget är beställt")
     _kode_delivers(world, visit.service.url)
     visit.service.until(lambda: world.agent_order(number).ended_at is not None)
     visit.page.reload()
