@@ -312,13 +312,17 @@ class Walk:
         return self._apply(seen)
 
     def _fetch(self, order: Order) -> InHand | None:
-        """Sees to an order's files. Whatever goes wrong, those that came are kept."""
+        """Sees to an order's files. Whatever goes wrong, those that came are kept.
+
+        That may take no call, and says nothing of the remote's health: whether an outage is over, a look finds out.
+        """
+        if order.portal in self._admitted and not self._room.health.up(order.portal, self._room.now()):
+            return self._look(order)
         if not self._once((order.name, Act.FETCH)):
             return self._later(AGAIN)
         try:
             seen = self._room.porters[order.portal].fetch(order, self._enough, patient=self._patient)
         except Unreadable as failure:
-            self._room.health.well(order.portal, self._room.now())
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
             return self._later(AGAIN * 10, raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
@@ -326,7 +330,6 @@ class Walk:
                 self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
             return self._remote_failed(order, failure, order.portal)
-        self._room.health.well(order.portal, self._room.now())
         return self._later(SOON) if seen is None else self._apply(seen)
 
     def _enough(self) -> bool:
@@ -476,6 +479,7 @@ class Walk:
             not self._stopped()
             and not self._over()
             and intent.target not in self._besides
+            and intent.target in self._room.sinks  # else `_gone` says what is the matter
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
             and self._room.health.up(intent.target, self._room.now())
             and self._has_place(intent.target)

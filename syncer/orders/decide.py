@@ -134,7 +134,7 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     if step.act is Act.FIND:  # parked for another reason: it is looked up again now and then
         fresh = step.intent is not None and step.intent.at is None
         return now if fresh else now + SLOWLY
-    if step.act is Act.FETCH:
+    if step.act is Act.FETCH or (step.act is Act.WATCH and order.files_due):
         return now
     if step.act is Act.LOOK:
         return now + UNREADABLE_AGAIN if order.park is Park.UNREADABLE and not order.look_due else now
@@ -192,6 +192,8 @@ def _overdue(order: Order, seen: Observation, now: datetime, rules: Rules) -> Or
 
 
 def _end(order: Order, now: datetime, rules: Rules) -> Order:
+    if _says_nothing(order, order.portal_status, rules):
+        return order
     if not order.final or order.portal_status != order.state:
         return order.but(ended_at=None)
     if order.ended_at is not None:
@@ -275,10 +277,20 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     if order.park in {Park.UNREADABLE, Park.AWAITED}:
         order = _unpark(order)
     first = order.state is State.NEW
-    if order.portal in rules.watched and first and seen.status in set(State):
-        return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
+    if order.portal in rules.watched and first:
+        state = (
+            State(seen.status) if seen.status in set(State) else State.RECEIVED
+        )  # it is there, whatever they call it
+        return order.but(portal_status=seen.status, seen_at=now, state=state)
+    if _says_nothing(order, seen.status, rules):
+        return order.but(portal_status=seen.status, seen_at=now)
     order = _status_seen(order, seen.status, now)
     return order.but(register_doubt=seen.ours or order.taken_over) if first else order
+
+
+def _says_nothing(order: Order, status: str | None, rules: Rules) -> bool:
+    """Whether an ended order of a portal that is only asked is said to be something that nobody knows."""
+    return order.final and order.portal in rules.watched and status not in set(State)
 
 
 def _details(order: Order, seen: Read) -> Mapping[str, Mapping[str, Any]]:

@@ -53,6 +53,11 @@ class Downloads(Generic[Made]):
         with self._lock:
             return {key for key in keys if key in self._tasks}
 
+    def over(self, order: str) -> list[Key]:
+        """Those of an order that are over, and whose outcome has not been taken."""
+        with self._lock:
+            return [key for key, task in self._tasks.items() if key[0] == order and task.done()]
+
     def wait(self, keys: Iterable[Key], seconds: float) -> None:
         """Until all of some are over, or for so long."""
         with self._lock:

@@ -5,6 +5,7 @@ what the store knows of them; where they lie on the disk is the shelf's business
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +28,7 @@ from syncer.orders import (
     Read,
     State,
     Unchanged,
+    Work,
 )
 from syncer.portals.downloads import Downloads
 from syncer.remotes.http import TOO_LONG
@@ -47,10 +49,14 @@ NOT_LISTED = "it was no longer listed when it was to be fetched"
 
 
 class Ledger(Protocol):
-    """What is known of files, for good."""
+    """What is known of orders and their files, for good."""
 
     def files(self, name: str) -> list[File]:
         """An order's files."""
+        ...
+
+    def newest(self, portal: str) -> str | None:
+        """The id of a portal's newest order; None where there is none."""
         ...
 
     def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool:
@@ -88,12 +94,23 @@ class KodePortal:
         self._stopped = stopped
         self._swept = False
         self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
+        self._swept = False
+        self._asked = True  # or is about to be: a life begins with what is due
 
     # --- source -----------------------------------------------------------------------------------------------
 
-    def poll(self, _cursor: Cursor, _oldest_open: Callable[[], datetime | None]) -> Page | None:
-        """KODE has no list of orders (section 1): each is named by a push, by a person, or placed by us."""
-        return None
+    def poll(self, cursor: Cursor, _oldest_open: Callable[[], datetime | None]) -> Page | None:
+        """KODE has no list of orders (section 1): each is named by a push, by a person, or placed by us.
+
+        Where none was asked about since the last poll, one is: whether KODE answers is to be known all the same.
+        """
+        asked, self._asked = self._asked, False
+        newest = None if asked else self._ledger.newest(self.name)
+        if newest is None:
+            return None
+        with suppress(Rejected, Unreadable):  # an answer, whatever it says
+            self._client.order(newest)
+        return Page((), (), cursor)
 
     def read(self, order: Order) -> Observation:
         """The order as it is there now, and what that means for each of its files.
@@ -104,7 +121,7 @@ class KodePortal:
         tree = self._tree(order)
         known = {file.asset: file for file in self._ledger.files(order.name)}
         news = tuple(_news(tree, known, retried=order.park is None))
-        due = any(file.state in DUE_FILE for file in (known | {file.asset: file for file in news}).values())
+        due = any(_is_due(file, order) for file in (known | {file.asset: file for file in news}).values())
         status = STATES.get(tree.status, tree.status) or "(none)"
         details = _details(tree)
         kept = dict(order.details) == details or (order.ended_at is not None and not order.details)  # erased is erased
@@ -113,6 +130,7 @@ class KodePortal:
         return Read(status, details=order.details if kept else details, files=news, files_due=due)
 
     def _tree(self, order: Order) -> Tree:
+        self._asked = True
         try:
             return self._client.order(order.external_id)
         except OrderUnknown as unknown:
@@ -126,9 +144,9 @@ class KodePortal:
         """Removes what is no longer ours to keep, and fetches what isn't here yet, several files at once.
 
         Downloads go on by themselves: unless `patient`, they are waited for a moment only, and None says that they are
-        still under way.
+        still under way. Of an order that a person has ended, files are removed only.
         """
-        due = [file for file in self._ledger.files(order.name) if file.state in DUE_FILE]
+        due = [file for file in self._ledger.files(order.name) if _is_due(file, order)]
         visit = _Visit(order, folder_of(order.name), patient, enough)
         try:
             self._sweep()
@@ -138,8 +156,15 @@ class KodePortal:
         wanted = [file for file in due if file.state is FileState.WANTED]
         self._begin(visit, wanted)
         self._wait(visit, wanted)
-        outcomes = [self._downloads.take((order.name, file.asset)) for file in wanted]
-        return _sum([one for one in outcomes if one is not None], left=None in outcomes)
+        outcomes = {asset: self._downloads.take((name, asset)) for name, asset in self._downloads.over(order.name)}
+        left = any(file.asset not in outcomes for file in wanted)
+        return _sum([one for one in outcomes.values() if one is not None], left=left)
+
+    def _sweep(self) -> None:
+        """Once in a life: what a former one was writing when it was cut off is of no use."""
+        if not self._swept:
+            self._shelf.sweep()
+            self._swept = True
 
     def _sweep(self) -> None:
         """Once in a life: what a killed one was writing when it ended. Its order is due then, since it is wanted still,
@@ -317,6 +342,11 @@ def _news(tree: Tree, known: Mapping[str, File], *, retried: bool) -> Iterator[F
     if back:
         for file in known.values():
             yield from _left(file, f"the order was {tree.status.lower()} in KODE")
+
+
+def _is_due(file: File, order: Order) -> bool:
+    """Whether something is to be done about a file: of an order that a person has ended here, none is fetched."""
+    return file.state in DUE_FILE and (order.work is Work.UNBEGUN or file.state is FileState.LEAVING)
 
 
 def _left(file: File, why: str) -> Iterator[File]:

@@ -311,7 +311,7 @@ def _columns(change: Change) -> dict[str, Any]:
     columns = facts_of(after.order)
     for name in ("portal", "external_id", "created_at"):
         del columns[name]
-    anew = change.raw is not None or after.order.details is not before.order.details
+    anew = change.raw is not None or after.order.details is not before.order.details or change.files != ()
     return columns | {
         "b_id": before.id,
         "b_rev": before.rev,

@@ -97,7 +97,7 @@ class VitecDesk:
         name, seen = f"{self._name}:{ticket.order_id}", supplied(ticket)
         loaded = self._store.load(name)
         if loaded is not None and _is_erased(loaded[0]):  # whose it was isn't known any more
-            return self._refused(Reason.OVER)
+            return Refused(Reason.OVER)
         known = {} if loaded is None else loaded[0].details
         owners = {customer_id, *_owners(known, "customer_id")}
         tenants = {ticket.tenant_id, *_owners(known, "tenant_id")} - {None}

@@ -25,6 +25,8 @@ class Known(Protocol):
 
     def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool: ...
 
+    def newest(self, portal: str) -> str | None: ...
+
     def pushed(self, portal: str, reference: str) -> tuple[str, ...]: ...
 
 
@@ -38,6 +40,9 @@ class Unknown:
     def note_file(self, name: str, _file: File, _now: datetime, _was: FileState) -> bool:
         """Never called."""
         raise AssertionError(f"a file of {name} without a store")
+
+    def newest(self, _portal: str) -> None:
+        """None is known."""
 
     def pushed(self, _portal: str, _reference: str) -> tuple[str, ...]:
         """None have come."""
