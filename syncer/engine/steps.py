@@ -59,11 +59,15 @@ REFUSALS = (TellRefused, MessageRefused, RegisterRefused, GiveRefused, Refused, 
 
 @dataclass(slots=True)
 class Tally:
-    """What a pass has done so far. Calls are counted where they are made."""
+    """What a pass has done so far. Calls are counted where they are made.
+
+    `fetching` are the orders of which files are on their way: no other worker is to have them meanwhile.
+    """
 
     advanced: set[str] = field(default_factory=set)
     parked: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
+    fetching: set[str] = field(default_factory=set)
     problems: dict[str, str] = field(default_factory=dict)
 
     def note(self, applied: Applied) -> None:
@@ -320,6 +324,7 @@ class Walk:
             return self._look(order)
         if not self._once((order.name, Act.FETCH)):
             return self._later(AGAIN)
+        self._tally.fetching.discard(order.name)
         try:
             seen = self._room.porters[order.portal].fetch(order, self._enough, patient=self._patient)
         except Unreadable as failure:
@@ -332,7 +337,10 @@ class Walk:
                 self._trouble(f"{order.name}: {cause}")
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
             return self._remote_failed(order, failure, order.portal)
-        return self._later(SOON) if seen is None else self._apply(seen)
+        if seen is not None:
+            return self._apply(seen)
+        self._tally.fetching.add(order.name)
+        return self._later(SOON)
 
     def _enough(self) -> bool:
         """Whether no more should be begun in this pass."""

@@ -14,7 +14,7 @@ from syncer import config as conf
 from syncer.errors import AccessDenied, Rejected, RemoteError
 from syncer.files import DiskTrouble
 from syncer.fulfilment.kode import KodeFulfilment, Wish
-from syncer.orders import Order, Rules, Supplied, Unfilled, Work, route_of
+from syncer.orders import Order, Rules, State, Supplied, Unfilled, Work, route_of
 from syncer.portals.vitec import supplied
 from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
@@ -117,7 +117,7 @@ class VitecDesk:
         if known is None:
             return None
         wish = self._wishes(known)
-        form = self._form(known, wish)
+        form, over = self._form(known, wish), self._is_over(known)
         files = tuple(
             Document(one.asset, one.name, one.size or 0, one.at or self._now()) for one in self._done.files(known)
         )
@@ -125,8 +125,8 @@ class VitecDesk:
             service=self._what(known),
             home=str(known.details.get("ticket", {}).get("target_id", "")),
             address=str(known.details.get("form", {}).get("address", "")),
-            state=known.state,
-            awaited=_awaited(known, form),
+            state=State.ACTIVE if known.final and not over else known.state,
+            awaited=_awaited(known, form, over=over),
             form=form,
             values=dict(known.details.get("form", {})),
             products=self._offers.get(order, ()),
@@ -134,7 +134,7 @@ class VitecDesk:
         )
 
     def _known(self, order: str) -> Order | None:
-        """An order that is not erased; of the only service that there is, where Vitec's list doesn't say yet of which."""
+        """An order that is not erased; of the only service there is, where Vitec's list doesn't say yet of which."""
         portal, _, _ = order.partition(":")
         loaded = self._store.load(order) if portal == self._name else None
         if loaded is not None and _is_erased(loaded[0]):
@@ -144,6 +144,10 @@ class VitecDesk:
         known = loaded[0]
         head = {"service": self._services[0], **known.details.get("head", {})}
         return known.but(service=self._services[0], details={**known.details, "head": head})
+
+    def _is_over(self, known: Order) -> bool:
+        """To the agent an order isn't delivered before its files are here."""
+        return known.final and (known.state is State.CANCELLED or self._done.is_ready(known))
 
     def _form(self, known: Order, wish: Wish | None) -> FormKind | None:
         over = known.final or known.work is not Work.UNBEGUN or "form" in known.details
@@ -177,21 +181,18 @@ class VitecDesk:
         if wish.kind == "map":
             return Checked({"": Fault.MAP}), values
         missing = {name: Fault.MISSING for name in _wanted(wish) if not values.get(name)}
-        if missing:
-            return Checked(missing), values
         plain = {name: value for name, value in values.items() if name != PRODUCT}
-        placing = _placing(placer, known, plain)
+        text = {**plain, **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
+        placing = _placing(placer, known, text)
         if placing is None:
-            return Checked({"": Fault.REFUSED}), values
+            return Checked(missing or {"": Fault.REFUSED}), values
         wrong = {FIELDS.get(one.field, one.field): Fault.MALFORMED for one in kode.check(placing)}
-        if wrong:
-            return Checked({name if name in values else "": fault for name, fault in wrong.items()}), values
+        if missing or wrong:
+            return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()}), values
         try:
             return self._sold(known, wish, placer, placing, values, plain)
-        except Rejected:
-            return Checked({"": Fault.REFUSED}), values
-        except RemoteError:
-            return Checked({"": Fault.LATER}), values
+        except RemoteError as trouble:
+            return Checked({"": Fault.REFUSED if isinstance(trouble, Rejected) else Fault.LATER}), values
 
     def _placer(self, known: Order) -> KodeFulfilment | None:
         route = route_of(known, self._rules)
@@ -268,10 +269,10 @@ def _owners(details: Mapping[str, Mapping[str, object]], name: str) -> set[str]:
     return {one for one in found if isinstance(one, str)}
 
 
-def _awaited(known: Order, form: FormKind | None) -> Awaited:
+def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
     if form is not None:
         return Awaited.AGENT
-    if known.final:
+    if over:
         return Awaited.NOTHING
     if known.park is not None:
         return Awaited.PERSON
