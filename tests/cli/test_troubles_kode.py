@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -217,8 +218,8 @@ def tried() -> str:
     return found[1]
 
 
-def test_the_readmes_account_is_kodes_own(tmp_path: Path) -> None:
-    """What the README writes into the file works, once it says where KODE is and whose account it is."""
+def test_the_readmes_account_and_commands_work(tmp_path: Path) -> None:
+    """What the README has one write and type works, once the file says where KODE is and whose account it is."""
     with KodeWorld(tmp_path, at=None) as world:
         section = README.partition("\n## Property data from KODE\n")[2].partition("\n## ")[0]
         found = re.search(r"^```toml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
@@ -237,3 +238,10 @@ def test_the_readmes_account_is_kodes_own(tmp_path: Path) -> None:
         assert world.say("--once").code == 0
         (made,) = world.kode.created()
         assert made["technical_reference"] == f"tg.{number}.s1"
+        typed = [line for line in section.splitlines() if line.startswith("syncer kode ")]
+        assert [line.split()[2] for line in typed] == ["products", "order", "watch"]
+        for line in typed:
+            words = shlex.split(line.replace("WI99990777", "WI99990101"))[1:]
+            ran = world.say(*words, *(["--yes"] if "order" in words else []))
+            assert ran.code == 0, ran.out + ran.err
+        assert [made["reference"] for made in world.kode.created()] == [made["reference"], "OPPDRAG-42"]
