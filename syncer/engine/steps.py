@@ -325,6 +325,9 @@ class Walk:
         if not self._once((order.name, Act.FETCH)):
             return self._later(AGAIN)
         self._tally.fetching.discard(order.name)
+        return self._fetch_some(order)
+
+    def _fetch_some(self, order: Order) -> InHand | None:
         try:
             seen = self._room.porters[order.portal].fetch(order, self._enough, patient=self._patient)
         except Unreadable as failure:

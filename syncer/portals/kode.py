@@ -188,9 +188,9 @@ class KodePortal:
             self._downloads.begin((visit.order.name, file.asset), fetch)
 
     def _wait(self, visit: "_Visit", files: list[File]) -> None:
-        """Until all that are under way are over, where there is patience for that; else for a moment."""
+        """Until all that are under way are over, where there is patience for that; else for a moment, if at all."""
         keys = [(visit.order.name, file.asset) for file in files]
-        most = 1 if not visit.patient else None
+        most = None if visit.patient else int(not self._downloads.stuck(MOMENT))
         while self._downloads.under_way(keys) and not visit.enough() and most != 0:
             self._downloads.wait(keys, MOMENT)
             most = None if most is None else most - 1

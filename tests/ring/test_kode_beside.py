@@ -1,4 +1,4 @@
-"""Downloads that go on beside the passes: whoever comes and goes meanwhile, each file is fetched once and kept whole."""
+"""Downloads that go on beside the passes: whoever comes and goes, each file is kept whole."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from syncer.engine import Engine
 from syncer.orders import FileState, State
 from syncer.portals import kode as portal
 from syncer.simulators.kode.model import File
+from syncer.simulators.wire import Request
 from syncer.store import Store
 from syncer.telemetry import Redactor
 from tests.postgres import Server, server
@@ -37,6 +38,12 @@ def fetched(world: KodeWorld) -> Counter[str]:
 def slow(world: KodeWorld, every: float = 0.01) -> None:
     """Files come a few bytes at a time."""
     world.host.fault("drip", "kode", "assets.download", every=every, times=None)
+
+
+def of(world: KodeWorld, number: str) -> Callable[[Request], bool]:
+    """That a request is for a file of an order's."""
+    assets = [str(one["asset"]) for one in world.kode.order(int(number))["files"]]
+    return lambda request: any(asset in request.path for asset in assets)
 
 
 def serve(world: KodeWorld, *engines: Engine) -> None:
@@ -189,7 +196,6 @@ def test_the_service_that_is_ended_while_files_come_leaves_them_whole(tmp_path: 
         world.once()
         assert states(world, name) == [FileState.KEPT] * 6
         assert_files_are_right(world)
-        print(fetched(world))
 
 
 def test_two_portals_share_a_folder(tmp_path: Path) -> None:
@@ -208,13 +214,39 @@ def test_two_portals_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_many_downloads_leave_no_threads_and_no_open_files(tmp_path: Path) -> None:
-    with KodeWorld(tmp_path) as world:
-        with world.engine() as engine:
-            number = world.place(File(size=100), status="PROGRESS")
-            until(world, number, [FileState.KEPT], engine)
-            opened = len(os.listdir("/proc/self/fd"))
-            numbers = [world.place(*(File(size=100) for _ in range(5)), status="PROGRESS") for _ in range(10)]
-            for one in numbers:
-                until(world, one, [FileState.KEPT] * 5, engine)
-            calm()
-            assert len(os.listdir("/proc/self/fd")) <= opened + 30  # lines that are kept, at both ends
+    with KodeWorld(tmp_path) as world, world.engine() as engine:
+        number = world.place(File(size=100), status="PROGRESS")
+        until(world, number, [FileState.KEPT], engine)
+        opened = len(list(Path("/proc/self/fd").iterdir()))
+        numbers = [world.place(*(File(size=100) for _ in range(5)), status="PROGRESS") for _ in range(10)]
+        for one in numbers:
+            until(world, one, [FileState.KEPT] * 5, engine)
+        calm()
+        assert len(list(Path("/proc/self/fd").iterdir())) <= opened + 30  # lines that are kept, at both ends
+
+
+def test_one_order_of_large_files_keeps_no_other_s_waiting(tmp_path: Path) -> None:
+    with KodeWorld(tmp_path) as world, world.engine() as engine:
+        large = world.place(*(File(size=4000) for _ in range(6)), status="PROGRESS")
+        world.host.fault("drip", "kode", "assets.download", every=0.01, times=6, where=of(world, large))
+        serve(world, engine)
+        under_way(world)
+        others = [world.place(File(size=100), status="PROGRESS") for _ in range(10)]
+        for one in others:
+            until(world, one, [FileState.KEPT], engine)
+        assert FileState.KEPT not in states(world, large)
+        engine.stop()
+
+
+def test_a_pass_does_not_wait_for_downloads_that_cannot_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portal, "MOMENT", 0.3)
+    with KodeWorld(tmp_path) as world, world.engine() as engine:
+        slow(world)
+        for _ in range(30):
+            world.place(File(size=4000), status="PROGRESS")
+        serve(world, engine)
+        time.sleep(0.5)
+        began = time.monotonic()
+        serve(world, engine)
+        assert time.monotonic() - began < 1.5
+        engine.stop()
