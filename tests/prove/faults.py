@@ -315,7 +315,7 @@ TRUE_REASONS = {
     Park.PORTAL: ("HTTP 400",),
     Park.CANCEL: ("HTTP 400",),
     Park.UNREADABLE: ("unreadable",),
-    Park.FILES: ("larger than max_file_size", "its address is at 127.0.0.1:1,", "HTTP 400"),
+    Park.FILES: ("larger than max_file_size", "its address is at 127.0.0.1", "HTTP 400"),
 }
 
 
