@@ -262,6 +262,7 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     """The portal's word, taken over: details, wish, files and status."""
     if order.hold_until is not None and seen.wish_at != order.wish_at:
         order = order.but(hold_until=seen.wish_at)
+    first, known = order.state is State.NEW, order.service != ""
     order = order.but(
         explained=order.explained or seen.explained,
         service=seen.service or order.service,
@@ -274,11 +275,18 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     )
     if order.park in {Park.UNREADABLE, Park.AWAITED}:
         order = _unpark(order)
-    first = order.state is State.NEW
     if order.portal in rules.watched and first and seen.status in set(State):
         return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
     order = _status_seen(order, seen.status, now)
+    if seen.old and (first or not known):
+        order = _perhaps_done(order, seen.old)
     return order.but(register_doubt=seen.ours or order.taken_over) if first else order
+
+
+def _perhaps_done(order: Order, why: str) -> Order:
+    """Where nothing tells whether a former life has done it, a person does: it is not begun on a guess."""
+    untouched = order.work is Work.UNBEGUN and not order.final and not order.doubt
+    return _park(order, Park.TAKEOVER, why) if untouched and order.park is None else order
 
 
 def _details(order: Order, seen: Read) -> Mapping[str, Mapping[str, Any]]:

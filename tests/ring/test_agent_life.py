@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from syncer.orders import State
 from syncer.simulators.kode.model import File
 from tests.ring.agents import Browser, LiveWorld
@@ -25,10 +23,10 @@ def test_the_whole_chain_goes_on_within_seconds_of_each_step(tmp_path: Path) -> 
         agent.opens()
         took = {"received": world.until(lambda: (o := world.one(f"vitec:{number}")) and o.state is State.RECEIVED)}
         agent.orders()
-        took["placed"] = world.until(lambda: world.kode.created())
+        took["placed"] = world.until(world.kode.created)
         deliver(world)
         took["delivered"] = world.until(lambda: world.one(f"vitec:{number}").state is State.DELIVERED)
-        took["noted"] = world.until(lambda: world.vitec.notes())
+        took["noted"] = world.until(world.vitec.notes)
         took["files"] = world.until(lambda: len(agent.files()) == 2)
         print(took)
         assert ask(world.pages, agent.files()[0]).status == 200
