@@ -298,9 +298,17 @@ class Walk:
             self._room.health.well(order.portal, self._room.now())
             return self._apply(Illegible(self._clean(str(failure), order)), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
+            if isinstance(failure, Unavailable) and failure.order_only and not self._stopped():
+                return self._put_off(order, failure, order.portal)
             return self._remote_failed(order, failure, order.portal)
         self._room.health.well(order.portal, self._room.now())
         return self._apply(seen)
+
+    def _put_off(self, order: Order, failure: Unavailable, remote: str) -> InHand | None:
+        """What failed is about this order alone: the remote is well, and the others' go on."""
+        self._room.health.well(remote, self._room.now())
+        self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+        return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
 
     def _follow(self, order: Order) -> InHand | None:
         target = order.fulfilment or ""
