@@ -29,16 +29,6 @@ PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
 TICK_EVERY = 4.0
 ORDER_EVERY = 20.0
-WATCH = """
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-from syncer.cli.opening import store_url
-from syncer.config import load
-from syncer.store import Store
-with Store.open(store_url(load(Path(sys.argv[1])))) as store:
-    store.watch("kode", sys.argv[2:], datetime.now(UTC))
-"""
 OWN_WORDS = {0, 1, 2}  # exit codes that are a command's own verdict: well, trouble, usage
 
 
@@ -139,11 +129,8 @@ class Program:
         return ran
 
     def _started(self, words: tuple[str, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "syncer", "--config", str(self._config), *words]
-        if words[:2] == ("kode", "watch"):
-            command = [sys.executable, "-c", WATCH, str(self._config), *words[2:]]
         return subprocess.Popen(  # noqa: S603 - our own program
-            command,
+            [sys.executable, "-m", "syncer", "--config", str(self._config), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -157,11 +144,9 @@ class Program:
         return found
 
     def evidence(self) -> Evidence:
-        """What lies in the files' directory, and the program's word on the orders whose files went again."""
-        bureau = self._day.bureau
-        names = [f"{bureau.name}:{errand.order}" for errand in bureau.errands if errand.parked is None]
-        told = {name: json.loads(self.run("files", name, "--json").out) for name in names}
-        return Evidence(on_disk(self._files), told)
+        """What lies in the files' directory, and the program's word on the order whose files all went again."""
+        name = f"{self._day.bureau.name}:{self._day.bureau.refunded}"
+        return Evidence(on_disk(self._files), {name: json.loads(self.run("files", name, "--json").out)})
 
     def wait_until(self, at: datetime | None, screen: Screen) -> None:
         """Waits for a moment of the day, if it hasn't come yet."""

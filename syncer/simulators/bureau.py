@@ -30,6 +30,11 @@ class Bureau:
         """KODE's."""
         return self._kode.name
 
+    @property
+    def refunded(self) -> int:
+        """The order that is refunded after its files came."""
+        return self.errands[1].order
+
     def begin(self) -> None:
         """Three orders are placed elsewhere."""
         self._place("OPPDRAG-41", "two files, a late one, one taken back")

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Table, bindparam, case, func, insert, null, update
 
 from syncer.orders import (
+    FINAL,
     OPEN_INTENT,
     Act,
     File,
@@ -183,6 +184,15 @@ def _after(intent: Intent | None, settled: Settled) -> Intent | None:
 
 def _first(intent: Intent, now: datetime, *, begun: bool) -> Intent:
     return replace(intent, at=now, state=IntentState.ATTEMPTING, attempts=1) if begun else replace(intent, at=now)
+
+
+def is_all_here(change: Change) -> bool:
+    """Whether an order has ended at its portal, and the last of its files has come, by this change."""
+
+    def here(order: Order) -> bool:
+        return order.portal_status in FINAL and not order.files_due
+
+    return here(change.after.order) and not here(change.held.order)
 
 
 def moving(

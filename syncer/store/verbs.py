@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, insert, select, update
 
 from syncer.orders import (
     Accounting,
@@ -21,6 +21,7 @@ from syncer.orders import (
     IntentState,
     Mentions,
     Observation,
+    Order,
     Page,
     Rules,
 )
@@ -347,6 +348,8 @@ class Store(Keeping, Counting, Hearing, Addressing, Ordering):
         read_at = None if held is None else held.rev
         change = self._put(name, changes.seeing(seen, now, rules, settled, may_begin, raw, read_at), held)
         assert change is not None
+        if changes.is_all_here(change):
+            self._rouse_who_placed(change.after.order, now, rules)
         return change.applied
 
     def begin(self, name: str, intent: Intent, now: datetime, held: InHand | None = None) -> InHand | None:
@@ -433,17 +436,19 @@ class Store(Keeping, Counting, Hearing, Addressing, Ordering):
         """Makes the orders that a fulfilment's events speak of due, and stores the cursor that covers them."""
         with self._write() as tx:
             for refs in listing.chunks(sorted(mentions.refs)):
-                tx.execute(
-                    update(ORDERS)
-                    .where(
-                        ORDERS.c.fulfilment == fulfilment,
-                        ORDERS.c.fulfilment_ref.in_(refs),
-                        ORDERS.c.ended_at.is_(None),
-                        ORDERS.c.wake_at.is_not(None),
-                    )
-                    .values(wake_at=now, wake_firm=False, rev=ORDERS.c.rev + 1)
-                )
+                tx.execute(_roused(fulfilment, refs, now))
             listing.save_cursor(tx, source, mentions.cursor, now)
+
+    def _rouse_who_placed(self, placed: Order, now: datetime, rules: Rules) -> None:
+        """Makes an order due for which this one was placed: nobody has to wait until it is asked about in turn.
+
+        In a transaction of its own: were it lost, it would only be later.
+        """
+        asked = [name for name, portal in rules.accounts.items() if portal == placed.portal]
+        if asked:
+            with self._write() as tx:
+                for fulfilment in asked:
+                    tx.execute(_roused(fulfilment, [placed.external_id], now).where(ORDERS.c.wake_firm.is_(False)))
 
     # --- around it --------------------------------------------------------------------------------------------
 
@@ -469,6 +474,13 @@ class Store(Keeping, Counting, Hearing, Addressing, Ordering):
         """Writes down the last pass."""
         with self._write() as tx:
             listing.put(tx, PASSES, {"id": 1, "summary": summary})
+
+
+def _roused(fulfilment: str, refs: Collection[str], now: datetime) -> Update:
+    """Makes the orders due that are under way at a fulfilment by these names."""
+    these = (ORDERS.c.fulfilment == fulfilment, ORDERS.c.fulfilment_ref.in_(refs))
+    waits = (ORDERS.c.ended_at.is_(None), ORDERS.c.wake_at.is_not(None))
+    return update(ORDERS).where(*these, *waits).values(wake_at=now, wake_firm=False, rev=ORDERS.c.rev + 1)
 
 
 def _written(tx: Connection, thought: list[Change]) -> bool:

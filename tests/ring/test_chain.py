@@ -6,6 +6,7 @@ import pytest
 
 from syncer.orders import Park, State
 from syncer.simulators.kode.model import File
+from syncer.web.agent import Fault
 from tests.ring.chain import FORM, ChainWorld, assert_each_once
 from tests.ring.kode import assert_files_are_right
 
@@ -52,7 +53,8 @@ def test_one_that_is_older_when_it_is_first_listed_is_parked_at_once(tmp_path: P
     with ChainWorld(tmp_path) as world:
         number = world.ordered()
         world.later(hours=30)
-        assert world.agent_order(number).park is Park.AWAITED
+        assert world.agent_order(number).park is Park.TAKEOVER
+        assert "its page was not opened here within a day" in (world.agent_order(number).parked or "")
 
 
 @pytest.mark.parametrize(
@@ -116,3 +118,27 @@ def test_syncer_check_knows_all_of_them(tmp_path: Path) -> None:
         assert ran.code == 0, ran.out
         for name in ("kode", "kode_orders", "vitec", "gks4"):
             assert f"ok   {name}: " in ran.out
+
+
+def test_who_placed_an_order_is_told_as_soon_as_its_last_file_is_here(tmp_path: Path) -> None:
+    """By then it is days old, and would be asked about in turn once an hour."""
+    with ChainWorld(tmp_path) as world:
+        number = world.ordered()
+        world.at_the_desk(number, FORM)
+        world.once()
+        world.later(days=3)
+        world.kode.add_file(int(world.placed()), File(name="plan.pdf"))
+        world.kode.change_status(int(world.placed()), "FINISHED")
+        world.once()
+        assert world.vitec.notes() == []
+        world.name(world.placed())  # as a push does
+        world.once()
+        assert len(world.vitec.notes()) == 1
+        assert world.agent_order(number).ended_at is not None
+
+
+def test_all_that_is_wrong_with_the_form_is_said_at_once(tmp_path: Path) -> None:
+    with ChainWorld(tmp_path) as world:
+        number = world.ordered()
+        found = world.at_the_desk(number, {"cadastre": "9999-12", "address": ""})
+        assert found == {"cadastre": Fault.MALFORMED, "address": Fault.MISSING}

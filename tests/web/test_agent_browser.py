@@ -50,7 +50,7 @@ def visit(browser: Any, opened: Office) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-def _faults(page: Any, name: str) -> list[str]:
+def faults_of(page: Any, name: str) -> list[str]:
     """What somebody who sees badly, or hears the page, or has a narrow screen, would stumble over."""
     if folder := os.environ.get("SYNCER_SHOTS"):
         page.screenshot(path=f"{folder}/agent-{name}.png", full_page=True)
@@ -70,22 +70,22 @@ def _faults(page: Any, name: str) -> list[str]:
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_each_page_can_be_read_by_everybody(opened: Office, visit: Callable[..., Any], size: str, scheme: str) -> None:
     page = visit(link(), size, scheme)
-    found = _faults(page, f"form-{size}-{scheme}")
+    found = faults_of(page, f"form-{size}-{scheme}")
     page.click("text=Visa priset")
-    found += _faults(page, f"faults-{size}-{scheme}")
+    found += faults_of(page, f"faults-{size}-{scheme}")
     page.fill("#cadastre", FILLED["cadastre"])
     page.fill("#address", FILLED["address"])
     page.check(f"[value={PLAN.code}]")
     page.click("text=Visa priset")
-    found += _faults(page, f"confirm-{size}-{scheme}")
+    found += faults_of(page, f"confirm-{size}-{scheme}")
     page.click("button:text-is('Beställ')")
-    found += _faults(page, f"placed-{size}-{scheme}")
+    found += faults_of(page, f"placed-{size}-{scheme}")
     long = "Reguleringsplankart_med_bestemmelser_Provgatan_9_0155_Oslo_utgave_2031-05-04.pdf"
     opened.desk.deliver(ORDER, "Plankarta.pdf", long)
     page.reload()
-    found += _faults(page, f"files-{size}-{scheme}")
+    found += faults_of(page, f"files-{size}-{scheme}")
     page.goto(opened.url + "/vitec/o/unknown")
-    found += _faults(page, f"gone-{size}-{scheme}")
+    found += faults_of(page, f"gone-{size}-{scheme}")
     assert [one for one in page.complaints if "404" not in one and "422" not in one] == []
     assert found == []
 
