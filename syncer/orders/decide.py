@@ -617,7 +617,9 @@ def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Or
 
 
 def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, rules: Rules) -> Order:
-    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
+    """What a fulfilment has begun and not done, a person delivers past it: no result of it is waited for."""
+    past = order.work in {Work.BEGUN, Work.FAILED} and rules.terms.get(order.fulfilment or "", Terms()).followed
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE, given_all=order.given_all or past)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:
