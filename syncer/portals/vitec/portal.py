@@ -93,8 +93,9 @@ class VitecPortal:
         if service and service not in self._services:
             raise Unreadable(self.name, "read", f"it is an order of service {service}, which is not one of services")
         raw = head.get("vitec_status")
-        awaits, until = self._awaits(order, service)
         details = {**order.details, "head": head, "order": {"vitec_status": raw or ""}, **self._looked_up(order)}
+        # As it is known by now: one whose page was opened before it was listed had no service, and no route, until now.
+        awaits, until = self._awaits(order.but(service=service, details=details), service)
         return Read(
             status=self._statuses.of(order, raw),
             service=service,
