@@ -264,6 +264,7 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     """The portal's word, taken over: details, wish, files and status."""
     if order.hold_until is not None and seen.wish_at != order.wish_at:
         order = order.but(hold_until=seen.wish_at)
+    first, known = order.state is State.NEW, order.service != ""
     order = order.but(
         explained=order.explained or seen.explained,
         service=seen.service or order.service,
@@ -276,21 +277,26 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     )
     if order.park in {Park.UNREADABLE, Park.AWAITED}:
         order = _unpark(order)
-    first = order.state is State.NEW
-    if order.portal in rules.watched and first:
-        state = (
-            State(seen.status) if seen.status in set(State) else State.RECEIVED
-        )  # it is there, whatever they call it
+    if order.portal in rules.watched and first:  # it is there, whatever they call it
+        state = State(seen.status) if seen.status in set(State) else State.RECEIVED
         return order.but(portal_status=seen.status, seen_at=now, state=state)
     if _says_nothing(order, seen.status, rules):
         return order.but(portal_status=seen.status, seen_at=now)
     order = _status_seen(order, seen.status, now)
+    if seen.old and (first or not known):
+        order = _perhaps_done(order, seen.old)
     return order.but(register_doubt=seen.ours or order.taken_over) if first else order
 
 
 def _says_nothing(order: Order, status: str | None, rules: Rules) -> bool:
     """Whether an ended order of a portal that is only asked is said to be something that nobody knows."""
     return order.final and order.portal in rules.watched and status not in set(State)
+
+
+def _perhaps_done(order: Order, why: str) -> Order:
+    """Where nothing tells whether a former life has done it, a person does: it is not begun on a guess."""
+    untouched = order.work is Work.UNBEGUN and not order.final and not order.doubt
+    return _park(order, Park.TAKEOVER, why) if untouched and order.park is None else order
 
 
 def _details(order: Order, seen: Read) -> Mapping[str, Mapping[str, Any]]:

@@ -347,8 +347,9 @@ class Read(Observation):
 
     `explained`: a failure of ours is written there. `files` are those that are new or have changed, to be written down
     with it; `files_due`: some of all that it has are still to be seen to. `ours`: what stands there shows that it once
-    went through our hands. `awaits` is what another party must do before the order can be handed over, until
-    `awaits_until`. `listed` is the list's word for the status, where that is another one.
+    went through our hands, or may have. `old` says why a former life may have done it though nothing there shows that;
+    it counts when its service is first known. `awaits` is what another party must do before the order can be handed
+    over, until `awaits_until`. `listed` is the list's word for the status, where that is another one.
     """
 
     status: str
@@ -359,6 +360,7 @@ class Read(Observation):
     files: tuple[File, ...] = ()
     files_due: bool = False
     ours: bool = False
+    old: str = ""
     awaits: str = ""
     awaits_until: datetime | None = None
     listed: str | None = None

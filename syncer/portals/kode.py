@@ -161,12 +161,6 @@ class KodePortal:
         return _sum([one for one in outcomes.values() if one is not None], left=left)
 
     def _sweep(self) -> None:
-        """Once in a life: what a former one was writing when it was cut off is of no use."""
-        if not self._swept:
-            self._shelf.sweep()
-            self._swept = True
-
-    def _sweep(self) -> None:
         """Once in a life: what a killed one was writing when it ended. Its order is due then, since it is wanted still,
         or to be removed.
         """
@@ -194,9 +188,9 @@ class KodePortal:
             self._downloads.begin((visit.order.name, file.asset), fetch)
 
     def _wait(self, visit: "_Visit", files: list[File]) -> None:
-        """Until all that are under way are over, where there is patience for that; else for a moment."""
+        """Until all that are under way are over, where there is patience for that; else for a moment, if at all."""
         keys = [(visit.order.name, file.asset) for file in files]
-        most = 1 if not visit.patient else None
+        most = None if visit.patient else int(not self._downloads.stuck(MOMENT))
         while self._downloads.under_way(keys) and not visit.enough() and most != 0:
             self._downloads.wait(keys, MOMENT)
             most = None if most is None else most - 1

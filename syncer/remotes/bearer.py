@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from syncer.errors import AccessDenied, RemoteError, Unavailable
+from syncer.errors import AccessDenied, RemoteError, Unavailable, Unreadable
 from syncer.remotes.http import Answer, Http
 
 EARLY = 60.0  # seconds before a token's end, or a tenth of its life where that is shorter
@@ -170,7 +170,11 @@ def granted(
     """
     operation = "token"
     sent: dict[str, Any] = {"form": fields} if form else {"json": dict(fields)}
-    answer = http.call(operation, "POST", url, safe=True, reveal=True, headers={"Accept": "application/json"}, **sent)
+    try:
+        headers = {"Accept": "application/json"}
+        answer = http.call(operation, "POST", url, safe=True, reveal=True, headers=headers, **sent)
+    except Unreadable as endless:  # the account's trouble, and none of the order's that the token was for
+        raise Unavailable(http.remote, operation, endless.cause, "see its token_url") from None
     if answer.status in {400, 422}:
         raise AccessDenied(http.remote, operation, f"HTTP {answer.status}", _refusal(answer))
     if answer.status not in {200, 201}:

@@ -22,7 +22,7 @@ from syncer.telemetry import Redactor
 from syncer.web import Site
 from syncer.web.push import Post
 from syncer.wiring.remotes import Clock, Counter, Remotes, Wire, limits, longest, utc
-from syncer.wiring.rules import rules_of
+from syncer.wiring.rules import registers, rules_of
 
 if TYPE_CHECKING:
     from syncer.web.agent import Desk
@@ -118,7 +118,7 @@ def _add_xsp(
         keep_secret=redactor.add,
     )
     window = Window(portal.since, portal.overlap_days, portal.rescan_days)
-    adapter = XspPortal(name, client, window, config.timezone, now)
+    adapter = XspPortal(name, client, window, config.timezone, now, registers=registers(config))
     made.sources[name] = made.sinks[name] = adapter
     made.checks[name] = adapter.check
 

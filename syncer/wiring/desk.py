@@ -7,19 +7,20 @@ import mimetypes
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from syncer import config as conf
 from syncer.errors import AccessDenied, Rejected, RemoteError
 from syncer.files import DiskTrouble
 from syncer.fulfilment.kode import KodeFulfilment, Wish
-from syncer.orders import Order, Rules, State, Supplied, Unfilled, Work, route_of
+from syncer.orders import Order, Rules, Supplied, Unfilled, Work, route_of
 from syncer.portals.vitec import supplied
 from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
 from syncer.remotes.vitec import Expired, Ticket, Vitec
 from syncer.store import By, Store
+from syncer.telemetry import log
 from syncer.web.agent import (
     Awaited,
     Checked,
@@ -85,24 +86,28 @@ class VitecDesk:
         try:
             ticket = client.exchange(customer_id, token)
         except (AccessDenied, Rejected):
-            return Refused(Reason.DENIED)
+            return self._refused(Reason.DENIED)
         except RemoteError:
-            return Refused(Reason.BUSY)
+            return self._refused(Reason.BUSY)
         if isinstance(ticket, Expired):
-            return Refused(Reason.EXPIRED)
+            return self._refused(Reason.EXPIRED)
         return self._taken(ticket, ticket.customer_id or customer_id)
+
+    def _refused(self, reason: Reason) -> Refused:
+        log().info("agent.refused", remote=self._name, reason=reason.value)
+        return Refused(reason)
 
     def _taken(self, ticket: Ticket, customer_id: str) -> Opened | Refused:
         """The ticket's word counts for more than the link's: whose order it is, is said there."""
         name, seen = f"{self._name}:{ticket.order_id}", supplied(ticket)
         loaded = self._store.load(name)
         if loaded is not None and _is_erased(loaded[0]):  # whose it was isn't known any more
-            return Refused(Reason.OVER)
+            return self._refused(Reason.OVER)
         known = {} if loaded is None else loaded[0].details
         owners = {customer_id, *_owners(known, "customer_id")}
         tenants = {ticket.tenant_id, *_owners(known, "tenant_id")} - {None}
         if not self.knows(customer_id) or len(owners) > 1 or len(tenants) > 1:
-            return Refused(Reason.DENIED)
+            return self._refused(Reason.DENIED)
         if dict(known.get("ticket", {})) != dict(seen.values):
             if loaded is None:
                 self._store.watch(self._name, [ticket.order_id], self._now(), By.AGENT)
@@ -117,7 +122,7 @@ class VitecDesk:
         if known is None:
             return None
         wish = self._wishes(known)
-        form, over = self._form(known, wish), self._is_over(known)
+        form = self._form(known, wish)
         files = tuple(
             Document(one.asset, one.name, one.size or 0, one.at or self._now()) for one in self._done.files(known)
         )
@@ -125,8 +130,8 @@ class VitecDesk:
             service=self._what(known),
             home=str(known.details.get("ticket", {}).get("target_id", "")),
             address=str(known.details.get("form", {}).get("address", "")),
-            state=State.ACTIVE if known.final and not over else known.state,
-            awaited=_awaited(known, form, over=over),
+            state=known.state,
+            awaited=_awaited(known, form),
             form=form,
             values=dict(known.details.get("form", {})),
             products=self._offers.get(order, ()),
@@ -134,7 +139,7 @@ class VitecDesk:
         )
 
     def _known(self, order: str) -> Order | None:
-        """An order that is not erased; of the only service there is, where Vitec's list doesn't say yet of which."""
+        """An order that isn't erased; of the only service that there is, where Vitec's list hasn't said of which."""
         portal, _, _ = order.partition(":")
         loaded = self._store.load(order) if portal == self._name else None
         if loaded is not None and _is_erased(loaded[0]):
@@ -144,10 +149,6 @@ class VitecDesk:
         known = loaded[0]
         head = {"service": self._services[0], **known.details.get("head", {})}
         return known.but(service=self._services[0], details={**known.details, "head": head})
-
-    def _is_over(self, known: Order) -> bool:
-        """To the agent an order isn't delivered before its files are here."""
-        return known.final and (known.state is State.CANCELLED or self._done.is_ready(known))
 
     def _form(self, known: Order, wish: Wish | None) -> FormKind | None:
         over = known.final or known.work is not Work.UNBEGUN or "form" in known.details
@@ -173,60 +174,45 @@ class VitecDesk:
 
     def _looked_over(self, order: str, values: Mapping[str, str]) -> tuple[Checked, Mapping[str, str]]:
         """What is said of the values, and those of them that count."""
+        case = self._case(order)
+        faults = {"": Fault.REFUSED} if case is None else case.faults(values)
+        if case is None or faults:
+            return Checked(faults), values
+        try:
+            return self._sold(case, values)
+        except Rejected:
+            return Checked({"": Fault.REFUSED}), values
+        except RemoteError:
+            return Checked({"": Fault.LATER}), values
+
+    def _case(self, order: str) -> "_Case | None":
         known = self._known(order)
         wish = None if known is None else self._wishes(known)
-        placer = None if known is None else self._placer(known)
-        if known is None or wish is None or placer is None:
-            return Checked({"": Fault.REFUSED}), values
-        if wish.kind == "map":
-            return Checked({"": Fault.MAP}), values
-        missing = {name: Fault.MISSING for name in _wanted(wish) if not values.get(name)}
-        plain = {name: value for name, value in values.items() if name != PRODUCT}
-        text = {**plain, **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
-        placing = _placing(placer, known, text)
-        if placing is None:
-            return Checked(missing or {"": Fault.REFUSED}), values
-        wrong = {FIELDS.get(one.field, one.field): Fault.MALFORMED for one in kode.check(placing)}
-        if missing or wrong:
-            return Checked({name if name in text else "": fault for name, fault in (wrong | missing).items()}), values
-        try:
-            return self._sold(known, wish, placer, placing, values, plain)
-        except RemoteError as trouble:
-            return Checked({"": Fault.REFUSED if isinstance(trouble, Rejected) else Fault.LATER}), values
+        route = None if known is None else route_of(known, self._rules)
+        if known is None or wish is None or route is None:
+            return None
+        placer = self._made.sinks.get(route.fulfilment)
+        if not isinstance(placer, KodeFulfilment):
+            return None
+        return _Case(known, wish, placer, self._made.clients[self._rules.accounts[route.fulfilment]])
 
-    def _placer(self, known: Order) -> KodeFulfilment | None:
-        route = route_of(known, self._rules)
-        sink = None if route is None else self._made.sinks.get(route.fulfilment)
-        return sink if isinstance(sink, KodeFulfilment) else None
-
-    def _sold(
-        self,
-        known: Order,
-        wish: Wish,
-        placer: KodeFulfilment,
-        placing: Placing,
-        values: Mapping[str, str],
-        plain: Mapping[str, str],
-    ) -> tuple[Checked, Mapping[str, str]]:
+    def _sold(self, case: "_Case", values: Mapping[str, str]) -> tuple[Checked, Mapping[str, str]]:
         """What it costs by KODE's products (section 4). Only where the route's aren't sold may others be chosen."""
-        client = self._account(known)
-        sold = {one.code: one for town in _towns(placing) for one in client.products(town)}
+        plain, name = _plain(values), case.order.name
+        placing = case.placing(plain)
+        assert placing is not None, "there were faults"
+        sold = {one.code: one for town in _towns(placing) for one in case.client.products(town)}
         if all(wanted.code in sold for wanted in placing.products):
-            self._offers.pop(known.name, None)
-            return _priced_in_all(client, placing, sold), plain
-        offered = tuple(_offer(one) for one in sold.values() if one.input_type == INPUTS.get(wish.kind))
-        self._offers[known.name] = offered
+            self._offers.pop(name, None)
+            return case.priced(placing, sold), plain
+        self._offers[name] = offered = tuple(
+            _offer(one) for one in sold.values() if one.input_type == INPUTS.get(case.wish.kind)
+        )
         chosen = values.get(PRODUCT, "").split()
-        other = _placing(placer, known, values) if chosen else None
+        other = case.placing(values) if chosen else None
         if other is None or set(chosen) - {one.code for one in offered}:
             return Checked({PRODUCT: _unsold(offered, chosen=bool(chosen))}), values
-        return _priced_in_all(client, other, sold), values
-
-    def _account(self, known: Order) -> Kode:
-        route = route_of(known, self._rules)
-        assert route is not None
-        found: Kode = self._made.clients[self._rules.accounts[route.fulfilment]]
-        return found
+        return case.priced(other, sold), values
 
     def place(self, order: str, values: Mapping[str, str]) -> Mapping[str, Fault] | None:
         """Writes down what the agent wants, once; the ring places it."""
@@ -260,6 +246,46 @@ class VitecDesk:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An order that its route has placed in KODE, with the account that it is placed with."""
+
+    order: Order
+    wish: Wish
+    placer: KodeFulfilment
+    client: Kode
+
+    def faults(self, values: Mapping[str, str]) -> dict[str, Fault]:
+        """What is wrong with a form's values, as far as nobody has to be asked."""
+        if self.wish.kind == "map":
+            return {"": Fault.MAP}
+        missing = {name: Fault.MISSING for name in _wanted(self.wish) if not values.get(name)}
+        text = {**_plain(values), **dict.fromkeys(missing, "?")}  # so that what is wrong besides is said at once
+        placing = self.placing(text)
+        if placing is None:
+            return missing or {"": Fault.REFUSED}
+        wrong = {FIELDS.get(one.field, one.field): Fault.MALFORMED for one in kode.check(placing)}
+        return {name if name in text else "": fault for name, fault in (wrong | missing).items()}
+
+    def placing(self, form: Mapping[str, str]) -> Placing | None:
+        """What would be placed with a form's values; None where that is nothing that can be."""
+        try:
+            return self.placer.placing(self.order.but(details={**self.order.details, "form": dict(form)}), "check")
+        except (Unfilled, Rejected):
+            return None
+
+    def priced(self, placing: Placing, sold: Mapping[str, kode.Product]) -> Checked:
+        """What it costs in all, and what it is. Raises RemoteError."""
+        codes = [wanted.code for wanted in placing.products]
+        price = _priced(self.client.price(placing)) or _sum([sold[code].price for code in codes])
+        return Checked({}, price, tuple(sold[code].name for code in codes))
+
+
+def _plain(values: Mapping[str, str]) -> dict[str, str]:
+    """A form's values but for the choice of a product."""
+    return {name: value for name, value in values.items() if name != PRODUCT}
+
+
 def _is_erased(order: Order) -> bool:
     return order.ended_at is not None and not order.details
 
@@ -269,10 +295,10 @@ def _owners(details: Mapping[str, Mapping[str, object]], name: str) -> set[str]:
     return {one for one in found if isinstance(one, str)}
 
 
-def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
+def _awaited(known: Order, form: FormKind | None) -> Awaited:
     if form is not None:
         return Awaited.AGENT
-    if over:
+    if known.final:
         return Awaited.NOTHING
     if known.park is not None:
         return Awaited.PERSON
@@ -281,20 +307,6 @@ def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
 
 def _wanted(wish: Wish) -> tuple[str, ...]:
     return ("cadastre", "address") if wish.kind == "cadastre" else ("organization_number", "share_number")
-
-
-def _placing(placer: KodeFulfilment, known: Order, form: Mapping[str, str]) -> Placing | None:
-    """What would be placed with a form's values; None where that is nothing that can be."""
-    try:
-        return placer.placing(known.but(details={**known.details, "form": dict(form)}), "check")
-    except (Unfilled, Rejected):
-        return None
-
-
-def _priced_in_all(client: Kode, placing: Placing, sold: Mapping[str, kode.Product]) -> Checked:
-    codes = [wanted.code for wanted in placing.products]
-    price = _priced(client.price(placing)) or _sum([sold[code].price for code in codes])
-    return Checked({}, price, tuple(sold[code].name for code in codes))
 
 
 def _towns(placing: Placing) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from syncer import config as conf
 from syncer.files import Shelf, folder_of
-from syncer.orders import File, FileState, Intent, Order, State, Unfilled, fill
+from syncer.orders import File, FileState, Intent, Order, State, Unfilled, fill, route_of
 from syncer.portals.vitec import Reach, Result, VitecPortal
 from syncer.remotes.vitec import Credentials, Operation, Success, Vitec
 from syncer.store import Purpose
 from syncer.wiring.kode import wishes_of
 from syncer.wiring.remotes import Clock, Remotes, limits
+from syncer.wiring.rules import rules_of
 
 
 class Known(Protocol):
@@ -78,6 +79,7 @@ def add_vitec(
         results=lambda order: tuple(done.result(order, file, links) for file in done.files(order)),
         ready=done.is_ready,
         needs_form=needs_form(config),
+        lacks=lacks(config),
         now=now,
     )
     made.sources[name] = made.sinks[name] = adapter
@@ -117,6 +119,30 @@ def needs_form(config: conf.Config) -> Callable[[Order], bool]:
         return False
 
     return needs
+
+
+def lacks(config: conf.Config) -> Callable[[Order], bool]:
+    """Whether an order has nothing in a field that its route names for who pays, or for what."""
+    rules = rules_of(config)
+    templates = [
+        [text for text in (*_texts(route.customer), *(line.description for line in route.lines)) if text]
+        for route in config.routes
+    ]
+
+    def lacking(order: Order) -> bool:
+        route = route_of(order, rules)
+        try:
+            for template in [] if route is None else templates[rules.routes.index(route)]:
+                fill(template, order.details)
+        except Unfilled:
+            return True
+        return False
+
+    return lacking
+
+
+def _texts(customer: "conf.Payer | None") -> list[str]:
+    return [] if customer is None else [text for _, text in customer if text]
 
 
 class Done:

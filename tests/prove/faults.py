@@ -15,27 +15,37 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from syncer.orders import Park
+from syncer.orders import Park, is_ours, reference
 from tests.prove import many
 from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
-from tests.prove.outside import writes
+from tests.prove.outside import TOKEN, writes
 from tests.prove.play import Outcome, Place, Play, full, quiet
 from tests.prove.scenarios import scenario
 from tests.prove.world import Event, Fault, Knife, Outside, Snapshot, World, folder_in_memory
 
 LATER = 90.0  # seconds from the pass with the fault to the next: longer than any remote asks for
 REST = (1201.0, 4201.0)  # seconds to passes after which nothing is waited for that a fault made wait
+UNSEEN = frozenset({Fault.EMPTY, Fault.EMPTY_AFTER, Fault.GARBAGE, Fault.GARBAGE_AFTER, Fault.CUT, Fault.BOMB})
+"""AN EXCEPTION: an answer of 200 with other bytes than a file's. Nothing that KODE says tells one from the file."""
 LOST = frozenset(kind for kind in Fault if kind.value.endswith("_after"))  # for a read the same as without an effect
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request of a pass: what it asks, whether it may change something, and the order that it is about."""
+    """One request of a pass: what it asks, whether it may change something, and the order that it is about; and the
+    file that it is for.
+    """
 
     operation: str
     writes: bool
     number: str | None
+    asset: str | None = None
+
+    def concerns(self, number: str) -> bool:
+        """Whether it is about an order, or about the one at KODE that was placed for it."""
+        return self.number is not None and (number == self.number or is_ours(number, reference("tg", self.number)))
 
 
 @dataclass(slots=True)
@@ -160,10 +170,24 @@ def _as_it_was(play: Play) -> bool:
 
 def _asked(outside: Outside, before: Sequence[Asked]) -> Asked:
     _, operation, request = outside.last
+    if operation == "assets.download":
+        return _for_a_file(outside, unquote(request.path.rpartition("/")[2]))
     number = _about(outside)
     if number is None and before:  # made for the sake of the order that the last one was about, if any
         number = before[-1].number
     return Asked(operation, writes(request), number)
+
+
+def _for_a_file(outside: Outside, asset: str) -> Asked:
+    assert outside.kode is not None
+    number = _of_kode(outside, str(outside.kode.desk.owner(asset).collection_id))
+    return Asked("assets.download", writes=False, number=number, asset=asset)
+
+
+def _of_kode(outside: Outside, number: str) -> str:
+    """The portal's order that one at KODE was placed for, if it was."""
+    known = outside.known_as(number)
+    return next((mine for mine in outside.accesses if is_ours(known, reference("tg", mine))), number)
 
 
 def _about(outside: Outside) -> str | None:
@@ -174,7 +198,11 @@ def _about(outside: Outside) -> str | None:
         return customers.get(request.query["id"])
     if "id" in request.query:
         return request.query["id"]
+    if operation == "orders.get" and remote == "kode":
+        return _of_kode(outside, request.path.rpartition("/")[2])
     text = f"{request.path} {request.query} {request.body.decode()}"
+    if remote == "kode":
+        return next((number for number in outside.accesses if f'"{reference("tg", number)}.' in text), None)
     if remote == "courier":
         return next((number for number in outside.accesses if f'"{number}"' in text), None)
     network = {"nordnet": outside.nordnet, "sydnet": outside.sydnet}.get(remote)
@@ -219,20 +247,28 @@ def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
 
 
 def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
-    """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it."""
-    hit = plain.asked[strike.request].number
+    """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it.
+
+    AN EXCEPTION: who refuses our credentials, as a 400 does where a token is asked for, is left alone until a restart.
+    """
+    hit = plain.asked[strike.request]
+    shut = hit.operation == TOKEN and strike.kind is Fault.ECHO_400
     _one_more(play, once=_as_it_was(play))
+    if shut:
+        play.world.end()
     run = Run(asked=play.place.asked != plain.place.asked)
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")
         for number, then, now in _differing(plain.outcome, play.outcome)
-        if number != hit and not (number in play.place.asked and as_a_person_said(then, now))
+        if not shut and not hit.concerns(number) and not (number in play.place.asked and as_a_person_said(then, now))
     ]
     if full(play) != plain.full:
         _one_more(play, *REST)
         if not plain.restless:
             run.problems += [("stuck", f"it moves still: {call}") for call in quiet(play)]
         run.problems += _rested(plain, strike, play, run)
+    spoilt = {hit.asset} if hit.asset is not None and strike.kind in UNSEEN else set[str]()
+    run.problems += [("lost", text) for text in play.misplaced(frozenset(spoilt))]
     doubled = play.world.outside.doubled()
     run.problems += [("doubled", text) for text in doubled] + [("stuck", bug) for bug in play.bugs]
     return run
@@ -246,8 +282,11 @@ def _differing(then: Outcome, now: Outcome) -> Iterator[tuple[str, Any, Any]]:
 
 def _rested(plain: Plain, strike: Strike, play: Play, run: Run) -> Iterator[tuple[str, str]]:
     hit = plain.asked[strike.request]
+    parked = None if hit.number is None else _true_reason(play, hit.number)
     for number, then, now in list(_differing(plain.rested, play.outcome)):
-        reason = _true_reason(play, number) if number == hit.number else None
+        reason = parked if hit.concerns(number) else None
+        if reason is not None and number != hit.number:
+            continue  # what is placed for it is seen to with it
         if now is None or now[1] is None:
             yield "lost", f"{number} is gone: {now}"
         elif strike.kind is Fault.ECHO_400 and hit == Asked("add_message", True, number) and _unsaid(then, now):
@@ -276,12 +315,15 @@ TRUE_REASONS = {
     Park.PORTAL: ("HTTP 400",),
     Park.CANCEL: ("HTTP 400",),
     Park.UNREADABLE: ("unreadable",),
+    Park.FILES: ("larger than max_file_size", "its address is at 127.0.0.1", "HTTP 400"),
 }
 
 
 def _true_reason(play: Play, number: str) -> str | None:
     """Why an order is parked, where that is what the fault did: a 400 is a refusal, whoever sent it."""
-    order = play.world.orders()[number]
+    order = play.world.orders().get(number)
+    if order is None:
+        return None
     marks = TRUE_REASONS.get(order.park, ()) if order.park is not None else ()
     return order.parked if order.parked is not None and any(mark in order.parked for mark in marks) else None
 

@@ -103,10 +103,10 @@ class Play:
             for number in sorted({*ended, *ours})
         }
 
-    def misplaced(self) -> list[str]:
-        """What is wrong with the files on the disk."""
+    def misplaced(self, spoilt: frozenset[str] = frozenset()) -> list[str]:
+        """What is wrong with the files on the disk, of which the `spoilt` were other bytes on the way."""
         kode = self.world.outside.kode
-        return [] if kode is None else [*wrong(self.world.shelf, self.world.store, kode)]
+        return [] if kode is None else [*wrong(self.world.shelf, self.world.store, kode, spoilt)]
 
     # --- the program and its operator -------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ def _local(world: World, order: Order, *, forgetful: bool) -> Local:
 def _files(world: World, order: Order) -> tuple[Any, ...]:
     if order.portal != "kode":
         return ()
-    return tuple(sorted((file.asset, file.name, file.state, file.sha256) for file in world.store.files(order.name)))
+    return tuple(sorted((file.asset, file.name, file.state) for file in world.store.files(order.name)))
 
 
 def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str | None]:

@@ -19,7 +19,7 @@ from tests.remotes.canned import Asked, Canned, serving, talking
 
 THREADS = 8
 SECRET, ACCESS, REFRESH = "hemligt-lösen-99", "aaaa-1111-access", "bbbb-2222-refresh"
-LIMITS = Limits(timeout=20, parallel=THREADS, rate=10_000)
+LIMITS = Limits(timeout=20, parallel=THREADS, rate=10_000, max_answer=1_000_000)
 
 
 class Clock:
@@ -344,6 +344,11 @@ def test_a_life_is_read_however_it_is_written(said: object, lives: float) -> Non
 def test_an_answer_without_a_token_is_an_outage(answer: Canned | bytes) -> None:
     with pytest.raises(Unavailable):
         ask(answer)
+
+
+def test_an_answer_that_is_too_long_is_an_outage_and_no_order_s_fault() -> None:
+    with pytest.raises(Unavailable, match="passes"):
+        ask(b" " * (LIMITS.max_answer + 1))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

@@ -69,7 +69,8 @@ def test_one_that_is_older_when_it_is_first_listed_is_parked_at_once(tmp_path: P
     with ChainWorld(tmp_path) as world:
         number = world.ordered()
         world.later(hours=30)
-        assert world.agent_order(number).park is Park.AWAITED
+        assert world.agent_order(number).park is Park.TAKEOVER
+        assert "its page was not opened here within a day" in (world.agent_order(number).parked or "")
 
 
 @pytest.mark.parametrize(
