@@ -144,6 +144,7 @@ def world_of(chosen: Scenario, folder: Path) -> World:
         nordnet=chosen.nordnet,
         sydnet=chosen.sydnet,
         kode=chosen.kode,
+        chain=chosen.chain,
         portal_lines=chosen.portal_lines,
         late=chosen.late,
     )
@@ -269,7 +270,7 @@ def as_a_person_said(before: Any, after: Any) -> bool:
 
 def _without_active(ended: Any) -> Any:
     told = tuple(status for status in ended.told if status != "active")
-    return (ended.status, told, ended.said, ended.activations, ended.subscriptions, ended.parcels)
+    return (ended.status, told, ended.said, ended.activations, ended.subscriptions, ended.parcels, ended.beyond)
 
 
 # --- proving --------------------------------------------------------------------------------------------------
