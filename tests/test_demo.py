@@ -31,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 SYNCER = [sys.executable, "-m", "syncer"]
 ALL_DAY = (*MORNING, *UNSEEN, *BROKEN_LINES, *POWER_CUT, *WISHES)
 TAKEN_BACK = "Kommunale avgifter.xlsx"
+VISIT = ("Vi behöver några uppgifter från dig", "Skriv som i exemplet.", "2 050,00 NOK", "the agent saves 2 files")
 ENOUGH = 120  # seconds after which something surely hangs
 
 # --- the demo, as anyone runs it ------------------------------------------------------------------------------
@@ -101,6 +102,7 @@ def test_every_trouble_of_the_day_did_happen(played: Played) -> None:
         ("sydnet", "orders.create", "too_many"),
         ("courier", "parcels.book", "reset_after"),
         ("kode", "orders.create", "reset_after"),
+        ("gks4", "sales_orders.create", "reset_after"),
     }
     logins = [entry for entry in journal(played.kept) if entry["operation"] == "api_login"]
     calling = re.findall(r"^  \$ syncer (?:--once|deliver|resolve|retry)", played.out, re.MULTILINE)
@@ -110,7 +112,7 @@ def test_every_trouble_of_the_day_did_happen(played: Played) -> None:
 
 def test_each_hour_is_told_with_its_pass(played: Played) -> None:
     assert re.findall(r"^(\d\d:00)  \S", played.out, re.MULTILINE) == [
-        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "16:00",
+        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "16:00",
     ]  # fmt: skip
     assert played.out.count("$ syncer --once") == 8
     for command in ("deliver", "resolve", "retry"):
@@ -128,6 +130,17 @@ def test_orders_of_kode_are_named_settled_and_shown_with_their_files(played: Pla
     assert list(dict.fromkeys(steps)) == ["received", "active", "delivered"]
 
 
+def test_an_agent_s_order_is_billed_placed_and_given_back_once(played: Played) -> None:
+    visit = played.out.partition("$ syncer run")[2].partition("16:00")[0]
+    assert [part for part in VISIT if part not in visit] == []
+    rows = [line.split() for line in played.out.partition("billed in GKS4\n   order")[2].splitlines()]
+    (agents,) = [row for row in rows if row[:2] == ["✓", "vitec:ord-7781"]]
+    assert agents[-4:] == ["500004", "7000006", "2", "1"]
+    made = [entry["effect"] for entry in effects(played) if entry["effect"]["what"] == "sales_order"]
+    assert len({one["reference"] for one in made}) == len(made) == 4
+    assert re.search(r"\$ syncer resolve 77\d+ done --ref 500003 .*exit 0", played.out)
+
+
 def test_what_is_kept_of_kode_lies_in_its_orders_folder_and_nothing_else(played: Played) -> None:
     files = played.kept / "state" / "files"
     assert sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()) == [
@@ -135,9 +148,11 @@ def test_what_is_kept_of_kode_lies_in_its_orders_folder_and_nothing_else(played:
         "kode:7000001/Ferdigattest.pdf",
         "kode:7000004/Meglerpakke.zip",
         "kode:7000005/Meglerpakke.zip",
+        "kode:7000006/Ferdigattest.pdf",
+        "kode:7000006/Situasjonskart.pdf",
     ]
     orders = [entry["effect"]["order"] for entry in effects(played) if entry["effect"]["what"] == "order"]
-    assert orders == ["7000004", "7000005"]
+    assert orders == ["7000004", "7000005", "7000006"]
     assert "a file can't be kept: its address is at localhost" in " ".join(played.out.split())
     assert "leak" not in {entry["effect"]["what"] for entry in effects(played)}
 
@@ -409,7 +424,7 @@ def test_simulate_can_be_tried_by_pasting_what_it_prints(
         ["bash", "-ec", paste + "true"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=ENOUGH
     )
     assert tried.returncode == 1, tried.stderr  # orders are set aside
-    assert "37      36" in tried.stdout, tried.stdout
+    assert "39      38" in tried.stdout, tried.stdout
     process.terminate()
     assert process.wait(ENOUGH) == 0
 

@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
         with Store.open(store_url(config)) as store:
             service = _Configured(arguments, store, config, redactor, Heart(_late(config)))
-            with _pages(service) as passed, _noted(store):
-                serve(service.work(), flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
+            with _pages(service) as (work, passed), _noted(store):
+                serve(work, flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
 
@@ -55,23 +55,27 @@ def _noted(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
-    """Health, metrics and the status page, where they are configured; to be told of each pass."""
+def _pages(service: "_Configured") -> Iterator[tuple[Work, Callable[[Summary], None]]]:
+    """Health, metrics and the pages, where they are configured; to be told of each pass. The work to be done is made
+    before anybody can ask: an agent would find nobody at the desk.
+    """
     heart = service.heart
     if service.config.web is None:
-        yield lambda summary: heart.beat(summary.seconds, summary.polled)
+        yield service.work(), lambda summary: heart.beat(summary.seconds, summary.polled)
         return
     from syncer.web import counting, serving  # Flask takes a while
 
     metrics = counting()
     service.called = metrics.called
+    service.work()  # the first agent who comes finds the desk open
 
     def passed(summary: Summary) -> None:
         heart.beat(summary.seconds, summary.polled)
         metrics.passed(summary)
 
+    work = service.work()
     with serving(service.site, service.store, heart.pulse, metrics, lambda: service.desks):
-        yield passed
+        yield work, passed
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class _Configured:
     called: Callable[[Called], None] | None = None
     shown: Site | None = None
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
+    begun: Work | None = None
 
     def site(self) -> Site:
         """What the pages say of the configuration."""
@@ -94,8 +99,10 @@ class _Configured:
         return shown
 
     def work(self) -> Work:
-        """As the configuration stands."""
-        return self._work_of(self.config)
+        """As the configuration stands at the start; made once."""
+        if self.begun is None:
+            self.begun = self._work_of(self.config)
+        return self.begun
 
     def _work_of(self, config: Config) -> Work:
         every = {name: portal.poll_every for name, portal in config.portals.items()}

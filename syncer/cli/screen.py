@@ -25,6 +25,7 @@ from syncer.simulators.archive import Filed
 from syncer.simulators.day import Hour
 from syncer.simulators.host import Entry, Host
 from syncer.simulators.judging import Judgement, Verdict
+from syncer.simulators.ledger import Billed
 
 Orders = Sequence[Mapping[str, Any]]
 MOST_NUMBERS = 8
@@ -50,7 +51,7 @@ class Screen:
 
     def begin(self) -> None:
         """What is about to be seen."""
-        remotes = "A portal, two city networks, a courier and KODE are pretended, on this machine."
+        remotes = "A portal, two city networks, a courier, KODE, Vitec and GKS4 are pretended, on this machine."
         program = "The program is the real one, begun anew for each pass; a pass stands for an hour."
         self._out.print(f"[bold]A day with syncer.[/] {remotes} {program}")
 
@@ -86,6 +87,18 @@ class Screen:
                 self._say(f"[yellow]problem[/] {escape(problem)}")
         else:
             self._say("[red]killed[/] with SIGKILL, in the middle of its calls")
+        self.stand(before, after)
+
+    def service(self) -> None:
+        """The program runs as a service now."""
+        self._out.print("  [bright_black]$[/] [bold]syncer run[/]  [bright_black]until the agent has gone[/]")
+
+    def seen(self, what: str) -> None:
+        """Something that the agent did at the service's page, and saw there."""
+        self._say(escape(what))
+
+    def stand(self, before: Orders, after: Orders) -> None:
+        """How the orders stand now."""
         for line in _news(before, after):
             self._say(line)
 
@@ -125,6 +138,10 @@ class Screen:
             self._out.print()
             self._title("And of the files in KODE")
             self._out.print(_filed(judgement.filed))
+        if judgement.billed:
+            self._out.print()
+            self._title("And of what was billed in GKS4")
+            self._out.print(_billed(judgement.billed))
         self._out.print()
         for line in _conclusion(judgement, journal):
             self._out.print(line)
@@ -254,6 +271,20 @@ def _filed(verdicts: Sequence[Filed]) -> Table:
     return made
 
 
+def _billed(verdicts: Sequence[Billed]) -> Table:
+    """A row to each order that is billed."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "order", "what it was", "sales order", "in KODE"):
+        made.add_column(name, no_wrap=name == "order")
+    made.add_column("files saved", justify="right")
+    made.add_column("notes", justify="right")
+    for one in verdicts:
+        figures = [str(number or "") for number in (one.saved, one.notes)]
+        words = escape(one.kind), " ".join(one.sales_orders), " ".join(one.placed)
+        made.add_row(_mark(one.complaints), escape(one.order), *words, *figures)
+    return made
+
+
 def _mark(complaints: Sequence[str]) -> str:
     return "[bold red]✗[/]" if complaints else "[green]✓[/]"
 
@@ -266,6 +297,9 @@ def _conclusion(judgement: Judgement, journal: Sequence[Entry]) -> Iterator[str]
     for filed in judgement.filed:
         for complaint in filed.complaints:
             yield f"[red]✗ {filed.order}[/] ({escape(filed.kind)}): {escape(complaint)}"
+    for billed in judgement.billed:
+        for complaint in billed.complaints:
+            yield f"[red]✗ {escape(billed.order)}[/] ({escape(billed.kind)}): {escape(complaint)}"
     for stray in judgement.strays:
         yield f"[red]✗[/] {escape(stray)}"
     right = len(judgement.verdicts) - len(wrong)
@@ -281,7 +315,7 @@ def _conclusion(judgement: Judgement, journal: Sequence[Entry]) -> Iterator[str]
 def _effects(journal: Sequence[Entry]) -> str:
     made = Counter(entry.effect["what"] for entry in journal if entry.effect is not None)
     words = {"status": "statuses", "message": "messages", "activate": "activations", "parcel": "parcels"}
-    words |= {"order": "orders in KODE", "download": "downloads"}
+    words |= {"order": "orders in KODE", "download": "downloads", "sales_order": "sales orders", "note": "notes"}
     struck = sum(entry.fault is not None for entry in journal)
     done = ", ".join(f"{made[what]} {word}" for what, word in words.items())
     return f"{done} in {len(journal)} requests, {struck} of them struck by a fault"

@@ -9,13 +9,14 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -73,6 +74,10 @@ def play(day: Day, program: "Program", screen: Screen) -> bool:
         program.wait_until(hour.not_before, screen)
         for words in hour.words:
             say(words, day, program, screen)
+        if hour.visit:
+            before, orders = orders, received(day, program, screen)
+            screen.stand(before, orders)
+            continue
         with screen.busy("a pass", day.host):
             ran = program.run("--once", "--json", kill_after=hour.kill_after)
             before, orders = orders, program.orders()
@@ -81,6 +86,15 @@ def play(day: Day, program: "Program", screen: Screen) -> bool:
     for words in day.last_words():
         say(words, day, program, screen)
     return conclude(day, orders, screen, program.evidence())
+
+
+def received(day: Day, program: "Program", screen: Screen) -> list[dict[str, Any]]:
+    """The agent at the page of the service, which runs for so long; how the orders stand then."""
+    screen.service()
+    with program.serving() as url, screen.busy("the agent's visit", day.host):
+        for what in day.visit(url):
+            screen.seen(what)
+    return program.orders()
 
 
 def say(words: tuple[str, ...], day: Day, program: "Program", screen: Screen) -> None:
@@ -104,7 +118,9 @@ class Program:
         self._day = day
         self._log = folder / "syncer.log"
         self._config = folder / "demo.toml"
-        self._config.write_text(_localized(demo_file().read_text(encoding="utf-8"), day.host.url), encoding="utf-8")
+        self._pages = f"127.0.0.1:{_free_port()}"
+        text = _localized(demo_file().read_text(encoding="utf-8"), day.host.url)
+        self._config.write_text(text.replace(f"127.0.0.1:{PUSH_PORT}", self._pages), encoding="utf-8")
         self._until = time.monotonic() + PATIENCE
         self._files = folder / "state" / "files"
         self._environment = {name: text for name, text in os.environ.items() if name != "SYNCER_CONFIG"} | dict(
@@ -128,11 +144,37 @@ class Program:
             raise GivenUp(f"`syncer {' '.join(words)}` ended with {ran.code}: {self._last_word()}")
         return ran
 
-    def _started(self, words: tuple[str, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """The program as a service, and where its pages are; it is told to end afterwards."""
+        with self._log.open("ab") as log, self._started(("run",), log, log) as process:
+            try:
+                self._wait_for_pages(process)
+                yield f"http://{self._pages}"
+                process.terminate()
+                code = process.wait(max(0.1, self._until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise GivenUp("`syncer run` does not end") from None
+            finally:
+                process.kill()  # nothing where it has ended
+        if code:
+            raise GivenUp(f"`syncer run` ended with {code}: {self._last_word()}")
+
+    def _wait_for_pages(self, process: subprocess.Popen[bytes]) -> None:
+        host, _, port = self._pages.partition(":")
+        while process.poll() is None and time.monotonic() < self._until:
+            with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return
+            time.sleep(0.05)
+        raise GivenUp(f"`syncer run` does not begin: {self._last_word()}")
+
+    def _started(
+        self, words: tuple[str, ...], log: IO[bytes], out: IO[bytes] | int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "syncer", "--config", str(self._config), *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=log,
             env=self._environment,
             start_new_session=True,
@@ -165,6 +207,13 @@ class Program:
     def _last_word(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "without a word"
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def _localized(text: str, url: str) -> str:
@@ -214,7 +263,7 @@ def simulate(arguments: argparse.Namespace) -> int:
             return 1
         if not arguments.empty:
             day.begin()
-        print("\n".join(_how_to(day)), flush=True)
+        print("\n".join([*_how_to(day), *([] if arguments.empty else _agents_link(day))]), flush=True)
         _live(day, over, empty=arguments.empty)
     return 0
 
@@ -231,6 +280,14 @@ def _live(day: Day, over: threading.Event, *, empty: bool) -> None:
             print(
                 f"{datetime.now(UTC).astimezone():%H:%M:%S}  a new order, {case.number}: {case.plot.kind}", flush=True
             )
+
+
+def _agents_link(day: Day) -> Iterator[str]:
+    query = day.broker.order()["query"]
+    yield "With `syncer run` in place of `--once`, an agent's order is at, for ten minutes:"
+    yield ""
+    yield f"  http://127.0.0.1:{PUSH_PORT}/vitec/start?{query}"
+    yield ""
 
 
 def _how_to(day: Day) -> Iterator[str]:

@@ -282,6 +282,8 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
         return order.but(portal_status=seen.status, seen_at=now, state=state)
     if _says_nothing(order, seen.status, rules):
         return order.but(portal_status=seen.status, seen_at=now)
+    if _says_nothing(order, order.portal_status, rules):
+        order = order.but(portal_status=order.state)  # as before it said that
     order = _status_seen(order, seen.status, now)
     if seen.old and (first or not known):
         order = _perhaps_done(order, seen.old)
@@ -327,7 +329,7 @@ def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> 
 
 def _fetched(order: Order, seen: Fetched, _now: datetime, _rules: Rules) -> Order:
     order = order.but(files_due=seen.left)
-    return order if not seen.refused else _park(order, Park.FILES, _beside(order, seen.refused))
+    return order if not seen.refused else _park(order, order.park or Park.FILES, _beside(order, seen.refused))
 
 
 def _moved(order: Order, seen: Moved, now: datetime, _rules: Rules) -> Order:
@@ -615,7 +617,9 @@ def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Or
 
 
 def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, rules: Rules) -> Order:
-    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
+    """What a fulfilment has begun and not done, a person delivers past it: no result of it is waited for."""
+    past = order.work in {Work.BEGUN, Work.FAILED} and rules.terms.get(order.fulfilment or "", Terms()).followed
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE, given_all=order.given_all or past)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:

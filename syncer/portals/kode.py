@@ -122,6 +122,7 @@ class KodePortal:
         known = {file.asset: file for file in self._ledger.files(order.name)}
         news = tuple(_news(tree, known, retried=order.park is None))
         due = any(_is_due(file, order) for file in (known | {file.asset: file for file in news}).values())
+        due = due or bool(self._downloads.over(order.name))  # what came of those is still to be told
         status = STATES.get(tree.status, tree.status) or "(none)"
         details = _details(tree)
         kept = dict(order.details) == details or (order.ended_at is not None and not order.details)  # erased is erased

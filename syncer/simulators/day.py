@@ -1,4 +1,4 @@
-"""One day of a service provider: a portal, two city networks, a courier and KODE under one host, orders and troubles.
+"""One day of a service provider: all the remotes under one host, their orders and troubles.
 
 `Day` builds it, `hours` makes happen what happens between the program's passes, and `judge` says whether the
 program did right, out of the simulators' own journal. How the program is run is not known here.
@@ -13,12 +13,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncer.simulators.archive import NO_EVIDENCE, Archive, Evidence
+from syncer.simulators.broker import CORPORATE, OFFICE, Broker
 from syncer.simulators.bureau import Bureau
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.gks4 import Gks4Simulator
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.judging import Case, Judge, Judgement, Seen
 from syncer.simulators.kode import Elsewhere, File, KodeSimulator, Script
+from syncer.simulators.ledger import Due, Ledger
 from syncer.simulators.on_api import OnApiSimulator
 from syncer.simulators.plots import (
     BROKEN_LINES,
@@ -47,6 +49,7 @@ NORD_USER, NORD_PASSWORD = "sp-nord", "demo-fjord-8842"
 SYD_USER, SYD_PASSWORD = "sp-syd", "demo-strand-1907"
 PUSH_SECRET, PUSH_PORT = "demo-klokke-6621-ringer", 8321
 VITEC_PASSWORD, GKS4_SECRET = "demo-gavel-5530", "demo-press-2178"
+HOUSEHOLDS, BROKERS = "K100777", "K100421"  # who is billed, by GKS4's numbers of customers
 MORE_LOOKS = 3
 # What becomes of each order of property data: two files, the end, and a file that comes late. In seconds.
 DATA_SCRIPT = Script.usual(20, 90, [File(40), File(85, on="order"), File(150)])
@@ -57,7 +60,8 @@ class Hour:
     """What happened since the last pass, and what is to be run now.
 
     `words` are an operator's commands, with the order's number, before the pass. After `kill_after` more requests
-    the pass is killed, where that is said. The pass begins once it is `not_before`.
+    the pass is killed, where that is said. The pass begins once it is `not_before`. Instead of a pass, the service runs
+    while the agent is there, if there is a `visit`.
     """
 
     clock: str
@@ -66,6 +70,7 @@ class Hour:
     words: tuple[tuple[str, ...], ...] = ()
     kill_after: int | None = None
     not_before: datetime | None = None
+    visit: bool = False
 
 
 class Portal(XspSimulator):
@@ -94,6 +99,9 @@ class Day:
         self.kode = KodeSimulator(mount="/kode", address="fresh", redirect="own", push_retries=True)
         self.kode.set_script(DATA_SCRIPT)
         self.bureau = Bureau(self.kode)
+        self.vitec = VitecSimulator(passwords={OFFICE: VITEC_PASSWORD})
+        self.gks4 = _printing_house()
+        self.broker = Broker(self.vitec, self.kode)
         mounts: dict[str, Simulator] = {
             "/xsp": self.portal,
             "/nordnet": self.nordnet,
@@ -101,8 +109,8 @@ class Day:
             "/courier": self.courier,
             "/kode": self.kode,
             "/kode-files": Elsewhere(self.kode),
-            "/vitec": VitecSimulator(passwords={"M40017": VITEC_PASSWORD}),
-            "/gks4": Gks4Simulator(secret=GKS4_SECRET, mount="/gks4"),
+            "/vitec": self.vitec,
+            "/gks4": self.gks4,
         }
         self.host = Host(mounts, port, journal_path)
         self.networks = {NORD: self.nordnet, SYD: self.sydnet}
@@ -131,6 +139,8 @@ class Day:
             "SYNCER_DEMO_KODE_SECRET": self.kode.tokens.credentials.client_secret,
             "SYNCER_DEMO_KODE_PASSWORD": self.kode.tokens.credentials.password,
             "SYNCER_DEMO_KODE_PUSH": PUSH_SECRET,
+            "SYNCER_DEMO_VITEC": VITEC_PASSWORD,
+            "SYNCER_DEMO_GKS4": GKS4_SECRET,
         }
 
     # --- orders -----------------------------------------------------------------------------------------------
@@ -206,10 +216,11 @@ class Day:
             yield event()
             self.host.clear_faults()
             self.host.latency = 0.0
+        yield self._agent()
         for _ in range(MORE_LOOKS):
             if self._judge().settled(self.cases):
                 break
-            yield Hour("15:00", "Another look", "Not everything could be done so far: this machine is busy.")
+            yield Hour("15:30", "Another look", "Not everything could be done so far: this machine is busy.")
         self._closed_at = len(self.host.journal)
         yield Hour("16:00", "Nothing new", "A pass with nothing to do must write nothing anywhere.")
 
@@ -245,7 +256,7 @@ class Day:
         return Hour(
             "10:00",
             "The lines are bad",
-            "Nine more orders, and KODE finishes some. Calls end in a 503, a reset, a timeout or a 429, some of them "
+            "Ten more orders, and KODE finishes some. Calls end in a 503, a reset, a timeout or a 429, some of them "
             "after their effect.",
         )
 
@@ -256,6 +267,7 @@ class Day:
         fault(Fault.TIMEOUT_AFTER, portal, "add_message", where=self._names_number("timeout"))
         fault(Fault.TOO_MANY, SYD, "orders.create", where=self._names_access("429"), retry_after=2)
         fault(Fault.RESET_AFTER, self.kode.name, "orders.create")
+        fault(Fault.RESET_AFTER, self.gks4.name, "sales_orders.create", where=self._names_parcel("lost bill"))
         fault(Fault.RESET_AFTER, self.courier.name, where=self._names_parcel("lost parcel"))
         self.portal.restarts_before = ("set_status", self._tagged["hash"].number)
 
@@ -275,7 +287,7 @@ class Day:
         self.tick()
         self._people_in_the_portal()
         self.bureau.go_back()
-        data = self._tagged["lost data"]
+        data, bill = self._tagged["lost data"], self._tagged["lost bill"]
         mended, lost = self._tagged["mended"], self._tagged["lost parcel"]
         self.nordnet.set_script(mended.access)
         booked = self.courier.parcels(lost.number)
@@ -283,14 +295,16 @@ class Day:
             ("deliver", self._tagged["by hand"].number),
             ("resolve", lost.number, "done", *(("--ref", booked[0]) if booked else ())),
             ("resolve", data.number, "done", *self._reference(data)),
+            ("resolve", bill.number, "done", *self._sales_order(bill)),
             ("retry", mended.number),
         )
         return Hour(
             "11:00",
             "People at work",
             "The networks' people cancel two orders, set one active and one delivered; one dated yesterday shows only "
-            "now. Our own have done one by hand, know that the courier got a parcel and KODE an order, and had a port "
-            "mended. In KODE, a finished order gets one file more, and another is refunded.",
+            "now. Our own have done one by hand, know that the courier got a parcel, KODE an order and GKS4 "
+            "a sales order, and had a port mended. In KODE, a finished order gets one file more, and another is "
+            "refunded.",
             words,
         )
 
@@ -305,6 +319,13 @@ class Day:
     def _reference(self, case: Case) -> tuple[str, ...]:
         placed = self.bureau.placed_for(case.number)
         return ("--ref", str(placed[0])) if placed else ()
+
+    def _sales_order(self, case: Case) -> tuple[str, ...]:
+        made = self.gks4.sales_orders(self._name(case))
+        return ("--ref", str(made[0]["number"])) if made else ()
+
+    def _name(self, case: Case) -> str:
+        return f"{self.portal.name}:{case.number}"
 
     def _people_in_the_portal(self) -> None:
         self.portal.change_status(self._tagged["cancelled in time"].number, "cancelled")
@@ -344,6 +365,20 @@ class Day:
             not_before=self._wished_at,
         )
 
+    def _agent(self) -> Hour:
+        self.broker.order()
+        return Hour(
+            "15:00",
+            "An estate agent orders",
+            "In Vitec, and that leads to our page. Now syncer runs as a service: what is ordered on the page is billed "
+            "in GKS4 and placed in KODE, and its files go back to the agent.",
+            visit=True,
+        )
+
+    def visit(self, url: str) -> Iterator[str]:
+        """The agent at the page of the service at `url`: what was done and seen."""
+        return self.broker.visit(url, PUSH_SECRET)
+
     def last_words(self) -> Iterator[tuple[str, ...]]:
         """What shows an order whose files came, came late and were taken back."""
         name = f"{self.bureau.name}:{self.bureau.errands[0].order}"
@@ -364,7 +399,19 @@ class Day:
             tuple(self.networks.values()),
             self.courier,
             Archive(self.kode, self.bureau.errands, self.host.journal, evidence),
+            Ledger(self.gks4, self.vitec, self.kode, self.broker, BROKERS, self.host.journal),
+            tuple(Due(self._name(case), case.plot.kind, HOUSEHOLDS) for case in self.cases if case.plot.billed),
             self.host.journal,
             self._closed_at,
             self.host.crashes,
         )
+
+
+def _printing_house() -> Gks4Simulator:
+    """GKS4 with two customers, and an article for what is sold to each."""
+    made = Gks4Simulator(secret=GKS4_SECRET, mount="/gks4")
+    made.add_customer(HOUSEHOLDS, "559999-0002", "Hushållen i Provköping")
+    made.add_customer(BROKERS, CORPORATE)
+    made.add_article("BB-250", "Bredband 250")
+    made.add_article("A-100")
+    return made

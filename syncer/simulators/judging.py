@@ -11,6 +11,7 @@ from typing import Any
 from syncer.simulators.archive import Archive, Filed
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Entry
+from syncer.simulators.ledger import Billed, Due, Ledger
 from syncer.simulators.on_api import OnApiSimulator
 from syncer.simulators.plots import Plot
 from syncer.simulators.xsp import XspSimulator
@@ -42,17 +43,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All orders' verdicts, those on the files of KODE's orders, and what was found that belongs to none of them."""
+    """All orders' verdicts, and what was found that belongs to none of them.
+
+    `filed` are those on the files of KODE's orders, `billed` those on what was registered in GKS4.
+    """
 
     verdicts: tuple[Verdict, ...]
     strays: tuple[str, ...]
     filed: tuple[Filed, ...] = ()
+    billed: tuple[Billed, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether everything is as it should be."""
-        complaints = [verdict.complaints for verdict in self.verdicts] + [verdict.complaints for verdict in self.filed]
-        return not self.strays and not any(complaints)
+        verdicts = (*self.verdicts, *self.filed, *self.billed)
+        return not self.strays and not any(verdict.complaints for verdict in verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class Judge:
     networks: tuple[OnApiSimulator, ...]
     courier: CourierSimulator
     archive: Archive
+    ledger: Ledger
+    dues: tuple[Due, ...]
     journal: Sequence[Entry]
     closed_at: int | None = None
     crashes: Sequence[str] = field(default_factory=tuple)
@@ -76,8 +83,8 @@ class Judge:
             if case.plot.row and nameless:
                 by_number[case.number] = nameless.pop(0)
         verdicts = tuple(self._verdict(case, by_number.get(case.number)) for case in cases)
-        strays = (*self._strays(cases, nameless), *self.archive.strays())
-        return Judgement(verdicts, strays, self.archive.judge(seen))
+        strays = (*self._strays(cases, nameless), *self.archive.strays(), *self.ledger.strays(self.dues))
+        return Judgement(verdicts, strays, self.archive.judge(seen), self.ledger.judge(self.dues, seen))
 
     def settled(self, cases: Iterable[Case]) -> bool:
         """Whether portal and networks are where they should be at the end, whatever the program says."""
@@ -169,7 +176,8 @@ class Judge:
         for order in nameless:
             yield f"the program has an order that the portal never had: {order['order']}"
         for effect in self._effects():
-            if effect["what"] not in {"cancel", *NO_WRITE} and not any(_about(effect, case) for case in cases):
+            asked = any(_about(effect, case) for case in cases) or self.ledger.accounts_for(effect)
+            if effect["what"] not in {"cancel", *NO_WRITE} and not asked:
                 yield f"something was done that no order asked for: {effect}"
         for entry in self.journal[self.closed_at :] if self.closed_at is not None else ():
             if entry.effect is not None and entry.effect["what"] != "token":

@@ -13,6 +13,7 @@ from syncer.simulators.on_api import Script
 
 NORD, SYD, COURIER, DESK, DATA, NOBODY = "nordnet", "sydnet", "courier", "desk", "kode_orders", ""
 SERVICES = {NORD: "3105", SYD: "3205", COURIER: "3300", DESK: "3400", DATA: "3500", NOBODY: "3999"}
+BILLED = "3106"  # nordnet's too, and registered in GKS4
 OFFERED = {NORD: ("FIBER-250-250", "FIBER-1000-1000"), SYD: ("BB-100-100",)}
 PLAIN = ("received", "active", "delivered")
 UNSETTLED = (0, 1)
@@ -51,8 +52,8 @@ def parked(ends: str, why: str, *written: str, **more: Any) -> Expected:
 class Plot:
     """One order of the day, or several alike. `tag` is what later hours know it by.
 
-    `wish` is how far ahead it is wished for, `detail` and `row` say how the portal spoils it, `known` is whether the
-    network has heard of the access.
+    `billed` is whether it is registered in GKS4, `wish` how far ahead it is wished for. `detail` and `row` say how the
+    portal spoils it, `known` is whether the network has heard of the access.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Plot:
     tag: str = ""
     service: str = ""
     status: str = "new"
+    billed: bool = False
     wish: timedelta | None = None
     script: Script = AT_ONCE
     known: bool = True
@@ -209,6 +211,14 @@ MORNING = (
         expected=Expected(ends="active", written=(("received", "active"),), begun=0),
     ),
     Plot(kind="a router to send", by=COURIER),
+    Plot(kind="billed in GKS4", service=BILLED, billed=True),
+    Plot(
+        kind="activated by the portal itself, and billed",
+        service=BILLED,
+        billed=True,
+        status="delivered",
+        expected=Expected(written=((),), begun=0),
+    ),
     Plot(kind="property data, from KODE", by=DATA, tag="property data"),
     Plot(
         kind="comes late, dated yesterday",
@@ -240,6 +250,7 @@ BROKEN_LINES = (
     Plot(kind="a router, the courier asks for later", by=COURIER, tag="later parcel"),
     Plot(kind="a router, the command dies, a person knows", by=COURIER, tag="lost parcel"),
     Plot(kind="property data, no answer, a person knows", by=DATA, tag="lost data"),
+    Plot(kind="billed, no answer, a person knows", service=BILLED, billed=True, tag="lost bill"),
 )
 
 POWER_CUT = (

@@ -209,8 +209,9 @@ def moving(
     def think(held: InHand) -> Change:
         order = held.order if wake_at is None else held.order.but(wake_at=wake_at, wake_firm=firm, updated_at=now)
         again = state is IntentState.ATTEMPTING
-        story = [(f"intent.{state}", outcome)] if outcome is not None and not again else []
         intent = held.intent
+        repeated = intent is not None and intent.key == key and intent.outcome == outcome  # said once is enough
+        story = [(f"intent.{state}", outcome)] if outcome is not None and not again and not repeated else []
         if intent is not None and intent.key == key:
             intent = replace(
                 intent, state=state, at=now, outcome=outcome or intent.outcome, attempts=intent.attempts + again

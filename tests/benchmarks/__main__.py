@@ -14,6 +14,7 @@ from rich.table import Table
 from tests.benchmarks.backlog import backlog
 from tests.benchmarks.bookkeeping import bookkeeping
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.files import large, many
 from tests.benchmarks.idle import idle
 from tests.benchmarks.ingest import ingest
 from tests.benchmarks.passes import unchanged
@@ -31,6 +32,12 @@ def _backlog(*, quick: bool) -> Iterator[Figure]:
 
 def _bookkeeping(*, quick: bool) -> Iterator[Figure]:
     yield bookkeeping(*((10, 1, 5) if quick else (2000, 5, 400)))
+
+
+def _files(*, quick: bool) -> Iterator[Figure]:
+    """500 files of 1 MB, and one of 2 GB."""
+    yield many(*((2, 3, 100_000, 0.01, 1) if quick else (10, 50, 1_000_000, 0.05, 3)))
+    yield large(200_000_000 if quick else 2_000_000_000)
 
 
 def _idle(*, quick: bool) -> Iterator[Figure]:
@@ -60,6 +67,7 @@ def _workers(*, quick: bool) -> Iterator[Figure]:
 BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "backlog": _backlog,
     "bookkeeping": _bookkeeping,
+    "files": _files,
     "idle": _idle,
     "ingest": _ingest,
     "passes": _passes,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,29 @@ def ingest(listing: str, orders: str) -> dict[str, float]:
     return ingested(Path(listing), int(orders))
 
 
-WORKS: dict[str, Callable[..., dict[str, float]]] = {"once": once, "idle": idle, "parse": parse, "ingest": ingest}
+def files(folder: str, url: str, numbers: str, size: str) -> dict[str, float]:
+    """A pass that fetches the files of some orders, so many bytes in all."""
+    from tests.benchmarks.files import ours
+
+    return ours(Path(folder), url, numbers.split(","), int(size))
+
+
+def bare_files(folder: str, url: str, numbers: str, size: str, *, sync: bool = False) -> dict[str, float]:
+    """A bare loop that fetches the same."""
+    from tests.benchmarks.files import bare
+
+    return bare(Path(folder), url, numbers.split(","), int(size), sync=sync)
+
+
+WORKS: dict[str, Callable[..., dict[str, float]]] = {
+    "once": once,
+    "idle": idle,
+    "parse": parse,
+    "ingest": ingest,
+    "files": files,
+    "bare_files": bare_files,
+    "synced_files": partial(bare_files, sync=True),
+}
 
 
 def ran(work: str, *words: object) -> dict[str, Any]:

@@ -59,6 +59,10 @@ MEASURED = {
             "a bare commit",
         }
     },
+    "files": {
+        "6 files of 0.1 MB at 10 ms": {"ours", "bare", "bare, each on the disk"},
+        "a file of 200 MB": {"ours"},
+    },
     "idle": {
         "a pass with nothing new, 20 to 40 stored": {"20", "40"},
         "syncer --once, nothing new, 20 to 40 stored": {"20", "40"},

@@ -9,6 +9,7 @@ from syncer.cli.acting import _as_done
 from syncer.orders import (
     Absent,
     Act,
+    Begun,
     CannotTell,
     DeliveredByHand,
     Done,
@@ -66,6 +67,11 @@ def test_what_a_person_delivers_is_given_too() -> None:
     one = world("3200", rules=GIVES).run()
     assert one.say(DeliveredByHand()).order.portal_status == "delivered"
     assert len(one.given) == 1
+
+
+def test_what_a_person_delivers_past_a_fulfilment_that_has_it_still_waits_for_no_result() -> None:
+    one = world(rules=GIVES, answers=[Begun("17")], progress=Begun("17")).run().say(DeliveredByHand())
+    assert (one.order.portal_status, one.given) == ("delivered", [])
 
 
 def test_the_portal_is_read_again_before_a_part_is_given() -> None:

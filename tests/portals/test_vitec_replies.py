@@ -252,7 +252,7 @@ def test_nothing_is_given_before_all_files_are_here(bench: Bench) -> None:
     order = done(bench.order(bench.place()))
     with pytest.raises(Unavailable) as waits:
         send(bench, gift(1), order, ready=lambda _: False, results=lambda _: results("a.pdf"))
-    assert (waits.value.order_only, waits.value.retry_after) == (True, 60)
+    assert (waits.value.order_only, waits.value.retry_after) == (True, 10)
     assert bench.vitec.notes() == []
 
 

@@ -1,20 +1,25 @@
-"""The judge of the kills: reads the journal of the simulated remotes, and nothing else.
+"""The judge of the kills: reads the journal of the simulated remotes and the files on the disk, and nothing else.
 
 Whether an order was lost, is stuck, or had something done to it twice is told from what the remotes were asked and
 what took effect, line by line. No word of any judged program counts, so nothing of any program may be imported.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from syncer.simulators.kode import asset_digest
 
 LADDERS: Mapping[str, tuple[str, ...]] = {
     "deliver": ("received", "active", "delivered"),  # the network does it, after a while
     "parcel": ("received", "active", "delivered"),  # the courier's command does it
     "refuse": ("received", "waiting"),  # the network won't, and the order says why
     "unrouted": ("received",),  # nobody can, and the order says so
+    "placed": ("received", "active", "delivered"),  # it is placed at KODE, which does it
 }
 EXPLAINED = frozenset({"refuse", "unrouted"})
 
@@ -37,13 +42,14 @@ class Story:
     def at_end(self) -> bool:
         """Whether all that was to be done for it has been done, at least once."""
         steps = tuple(dict.fromkeys(self.told)) == LADDERS[self.fate]
-        begun = {"deliver": self.begun_at is not None, "parcel": self.booked > 0}.get(self.fate, True)
+        done = self.begun_at is not None
+        begun = {"deliver": done, "placed": done, "parcel": self.booked > 0}.get(self.fate, True)
         return steps and begun and (self.said > 0 or self.fate not in EXPLAINED)
 
     @property
     def for_a_person(self) -> bool:
-        """Whether it may lawfully be open: what a command did can't be asked, so that a person must say it."""
-        return not self.at_end and self.fate == "parcel" and bool(self.told)
+        """Whether it may lawfully be open: what a command or KODE did can't be asked, so that a person must say it."""
+        return not self.at_end and self.fate in {"parcel", "placed"} and bool(self.told)
 
     def complaints(self) -> list[str]:
         """What should not have happened to it, even once."""
@@ -102,6 +108,35 @@ def judge(lines: Iterable[str]) -> Verdict:
     return _verdict(list(stories.values()), strays)
 
 
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+def misplaced(orders: Iterable[Mapping[str, Any]], root: Path) -> list[str]:
+    """What is wrong below the files' directory, as KODE tells of its orders and their files.
+
+    Each file that is to be had lies in its order's folder once, with the right bytes, and nothing else lies there.
+    """
+    paths = [path for path in sorted(root.rglob("*")) if not path.is_dir() or path.is_symlink()]
+    there = {str(path.relative_to(root)): _digest(path) for path in paths}
+    found = {f"{folder}: {digest}" for folder, digest in ((str(Path(path).parent), there[path]) for path in there)}
+    wanted = {
+        f"kode:{order['order']}: {asset_digest(file['asset'], file['size'])}"
+        for order in orders
+        for file in order["files"]
+        if file["status"] == "OK"
+    }
+    strays = [f"{one} lies there, and is no file of KODE's" for one in sorted(found - wanted)]
+    again = [f"{len(there) - len(found)} files lie there more than once"] if len(there) > len(found) else []
+    return [*(f"{one} is missing" for one in sorted(wanted - found)), *strays, *again]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:  # just now: whoever wrote it is at work still
+        return "gone"
+
+
 def _told_by(entry: Mapping[str, Any], stories: Mapping[str, Story], by_access: Mapping[str, str]) -> list[str]:
     """Notes a writing request in its order's story; says so where no order asked for it."""
     number = _order_of(entry, by_access)
@@ -117,8 +152,10 @@ def _order_of(entry: Mapping[str, Any], by_access: Mapping[str, str]) -> str:
         return str(entry["params"].get("id", "?"))
     try:
         body = json.loads(entry["body"])
+        if "technicalReference" in body:
+            return str(body["technicalReference"]).split(".")[1]
         return by_access.get(body["accessId"], "?") if "accessId" in body else str(body["order"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return "?"  # cut before it was whole: nothing came of it
 
 
@@ -138,12 +175,12 @@ def _early(story: Story, entry: Mapping[str, Any]) -> None:
     """Delivered is told once it is delivered, and not before."""
     if story.fate == "parcel" and not story.booked:
         story.wrong.append(f"{story.order} was told delivered, and no parcel had been booked")
-    if story.fate != "deliver":
+    if story.fate not in {"deliver", "placed"}:
         return
     if story.begun_at is None:
         story.wrong.append(f"{story.order} was told delivered, and had not been begun")
     elif (_at(entry) - story.begun_at).total_seconds() < story.takes:
-        story.wrong.append(f"{story.order} was told delivered before the network had done it")
+        story.wrong.append(f"{story.order} was told delivered before it was done")
 
 
 def _message(story: Story, entry: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,24 +36,38 @@ from urllib.parse import parse_qs, urlsplit
 
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Answer, Host
+from syncer.simulators.kode import Credentials, File, KodeSimulator
+from syncer.simulators.kode import Script as KodeScript
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
-from syncer.simulators.wire import Reply, Request, Simulator
+from syncer.simulators.wire import Reply, Request, Simulator, Stream
 from syncer.simulators.xsp import XspSimulator
 from tests.postgres import Server, server
-from tests.prove.checker import Verdict, judge
+from tests.prove.checker import Verdict, judge, misplaced
+from tests.ring.kode import PLACE, PLACED
 
 ROOT = Path(__file__).parents[2]
 DBOS_PYTHON = ROOT / ".venv-dbos" / "bin" / "python"
 PINS = "requirements-dbos.txt"
 KEY, PASSWORD = "påhittad nyckel", "hemligt-lösen-å"
 FIBER = "FIBER-250-250"
-SERVICES = {"deliver": "3105", "refuse": "3105", "parcel": "3300", "unrouted": "77"}
+SERVICES = {"deliver": "3105", "refuse": "3105", "parcel": "3300", "unrouted": "77", "placed": PLACED}
 FATES = ("deliver",) * 6 + ("refuse", "unrouted", "parcel")
+KODE_FATES = ("files",) * 4 + ("placed",) * 3 + ("deliver", "unrouted")
 WRITES = frozenset({"set_status", "add_message", "orders.create", "parcels.book"})
+DOWNLOAD = "assets.download"
+DRIP = 0.08  # seconds for 64 KiB of a file
+SIZES = ((150_000, 90_000, 200_000), (400_000, 120_000, 70_000), (70_000, 300_000, 100_000))  # bytes
+OF_FILES = 2.0  # seconds in which most files are on their way
+PLACED_TAKES = 0.8  # seconds that KODE takes over what we place there
 QUICK, SLOW = 0.005, 0.06  # seconds that a call takes at the remote
 PATIENCE = 90.0  # seconds until what doesn't end, or never gets done, is given up
 LOOK_EVERY = 0.01
 WORLD_OF = 50  # kills of one world: a longer one has a longer listing
+PUSH_SECRET = "en-hemlighet-som-ingen-gissar"
+OURS = frozenset(
+    {"state", "syncer.toml", "journal.jsonl", "under_way.jsonl", "program.log", "remotes.log"}
+    | {f"{name}.secret" for name in ("key", "password", "client", "kode", "push")}
+)  # all that lies in a world's folder
 NO_MORE = 0.6  # seconds of start-up within which some of the kills land
 
 LEAD_ENDS = "UPDATE leases SET until = now() - interval '1 s'"
@@ -104,28 +119,66 @@ match = {{ service = "3300" }}
 fulfilment = "courier"
 """
 
+OF_KODE = """
+[web]
+listen = "127.0.0.1:{port}"
+
+[portals.kode]
+kind = "kode"
+url = "{url}/kode/kode/v1"
+token_url = "{url}/kode/authentication/v2/token"
+client_id = "acme-client"
+client_secret = {{ file = "client.secret" }}
+username = "acme-api"
+password = {{ file = "kode.secret" }}
+push_secret = {{ file = "push.secret" }}
+poll_every = "0.5s"
+timeout = "1s"
+file_timeout = "10s"
+parallel = 4
+rate = 1000
+
+[fulfilments.kode_orders]
+kind = "kode"
+portal = "kode"
+poll_every = "0.5s"
+
+[[routes]]
+portal = "tg"
+match = {{ service = "7700" }}
+fulfilment = "kode_orders"
+order = "cadastre"
+products = ["WI99990101"]
+fields = {{ cadastre = "{{cadastre}}", address = "{{address}}" }}
+"""
+
 # --- the remotes, in a process of their own -------------------------------------------------------------------
 
 
 class Town:
-    """Where orders come from: each with an access of its own, and a fate, which is written in the journal too."""
+    """Where orders come from: each with an access of its own, and a fate, which is written in the journal too; but for
+    those that come from KODE, whose fate is to have files.
+    """
 
     VERBS: ClassVar[frozenset[str]] = frozenset({"order"})
     name = "town"
 
-    def __init__(self, portal: XspSimulator, network: OnApiSimulator) -> None:
-        self._portal, self._network = portal, network
+    def __init__(self, portal: XspSimulator, network: OnApiSimulator, account: KodeSimulator) -> None:
+        self._portal, self._network, self._account = portal, network, account
         self._arrived = 0
         self.record: Callable[[Request], None] = lambda _: None
 
     def order(self, fate: str, takes: float = 0.0) -> str:
         """A customer orders; the network will take so many seconds over it. The order's number."""
+        if fate == "files":
+            return str(self._account.add_order(script=with_files(takes)))
         self._arrived += 1
         access = f"LT{self._arrived:04d}B02"
         refuse = 409 if fate == "refuse" else 0
         script = Script(progress_seconds=takes, refuse=refuse, cause="Porten är upptagen")
         self._network.add_access(access, [Service(FIBER)], script)
-        number = self._portal.add_order(service=SERVICES[fate], socket=access)
+        takes = PLACED_TAKES if fate == "placed" else takes
+        number = self._portal.add_order(service=SERVICES[fate], socket=access, **PLACE)
         story = {"order": number, "access": access, "fate": fate, "takes": str(takes)}
         self.record(Request("POST", "/", story))
         return number
@@ -146,12 +199,15 @@ class SlowHost(Host):
     def __init__(self, folder: Path, seed: int, hold: str) -> None:
         portal = XspSimulator(name="tg", api_key=KEY)
         network = OnApiSimulator("nordnet", username="sp", password=PASSWORD, mount="/nordnet")
-        self._town = Town(portal, network)
+        account = KodeSimulator(mount="/kode", push_retries=True)
+        account.set_script(with_files(PLACED_TAKES))
+        self._town = Town(portal, network, account)
         self._town.record = lambda request: self._record("town", "arrives", request, status=None)
         mounts: dict[str, Simulator] = {
             "/xsp": portal,
             "/nordnet": network,
             "/courier": CourierSimulator(),
+            "/kode": account,
             "/town": self._town,
         }
         super().__init__(mounts, journal_path=folder / "journal.jsonl")
@@ -170,9 +226,14 @@ class SlowHost(Host):
         answer = super().ask(method, target, headers, read, line)
         time.sleep(takes - before)
         if operation is not None:
-            with (self._folder / "under_way.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps([began, time.time(), operation]) + "\n")
-        return answer
+            self._note(began, operation)
+        if answer.stream is None:
+            return answer
+        return replace(answer, stream=Dripping(answer.stream, lambda: self._note(began, DOWNLOAD)))
+
+    def _note(self, began: float, operation: str) -> None:
+        with (self._folder / "under_way.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps([began, time.time(), operation]) + "\n")
 
     def _await_go(self) -> None:
         (self._folder / "holding").touch()
@@ -181,12 +242,41 @@ class SlowHost(Host):
             time.sleep(LOOK_EVERY)
 
 
+@dataclass(frozen=True, slots=True)
+class Dripping:
+    """A file that comes slowly. `over` is told when it has come, or when nobody takes it any more."""
+
+    stream: Stream
+    over: Callable[[], None]
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        try:
+            for piece in self.stream.pieces(length):
+                time.sleep(DRIP)
+                yield piece
+        finally:
+            self.over()
+
+
+def with_files(takes: float) -> KodeScript:
+    """An order at KODE that is finished after so many seconds, with a file before, and one after that."""
+    sizes = SIZES[int(takes * 100) % len(SIZES)]
+    moments = (0.0, takes / 2, takes + 0.3)
+    files = tuple(File(after=after, size=size, on="order") for after, size in zip(moments, sizes, strict=True))
+    return KodeScript(((takes, "FINISHED"),), files)
+
+
 def _asked(method: str, target: str) -> str | None:
     """The name of a call that may change something."""
     parts = urlsplit(target)
     if parts.path.startswith("/xsp"):
         name = parse_qs(parts.query).get("method", [""])[0]
         return name if name in WRITES else None
+    if parts.path.startswith("/kode"):
+        return "orders.create" if method == "POST" and "/orders/" in parts.path else None
     posted = "orders.create" if parts.path.startswith("/nordnet") else "parcels.book"
     return posted if method == "POST" else None
 
@@ -213,6 +303,16 @@ class Remotes:
         )
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             return json.load(answer)["result"]
+
+    def push(self, port: int) -> None:
+        """KODE pushes what it has to say, to whoever is there; what was not taken goes again next time."""
+        url = f"http://127.0.0.1:{port}/push/kode/{PUSH_SECRET}"
+        self.say("call", remote="kode", verb="send_pushes", arguments={"url": url})
+
+    def account(self) -> list[dict[str, Any]]:
+        """What KODE has by now: its orders and their files."""
+        found: list[dict[str, Any]] = self.say("call", remote="kode", verb="orders", arguments={})
+        return found
 
     def order(self, fate: str, takes: float) -> None:
         self.say("call", remote="town", verb="order", arguments={"fate": fate, "takes": takes})
@@ -265,12 +365,21 @@ def _prepare_syncer(world: "World") -> None:
         file.write_text(secret, encoding="utf-8")
         file.chmod(0o600)
     placed = f'[store]\nurl = "{world.database}"' if world.database else ""
-    config = CONFIG.format(store=placed, url=world.remotes.url, command=json.dumps(_command(world)))
+    known = Credentials()
+    if world.account:
+        given = {"client": known.client_secret, "kode": known.password, "push": PUSH_SECRET}
+        for name, secret in given.items():
+            (world.folder / f"{name}.secret").write_text(secret, encoding="utf-8")
+            (world.folder / f"{name}.secret").chmod(0o600)
+    text = CONFIG + (OF_KODE if world.account else "")
+    config = text.format(store=placed, url=world.remotes.url, command=json.dumps(_command(world)), port=world.port)
     (world.folder / "syncer.toml").write_text(config, encoding="utf-8")
 
 
 def _resolve(world: "World") -> None:
-    """A person asks the courier about each parcel that syncer is not sure of, and passes the answer on."""
+    """A person asks the courier about each parcel that syncer is not sure of, and KODE about each order placed there,
+    and passes the answer on.
+    """
     listed = world.say(*SYNCER.service[:-1], "orders", "--parked", "--json")
     uncertain = [each["external_id"] for each in json.loads(listed) if each["parked"].startswith("uncertain")]
     booked = {
@@ -278,8 +387,11 @@ def _resolve(world: "World") -> None:
         for entry in world.journal()
         if entry["operation"] == "parcels.book" and entry["effect"]
     }
+    placed = {str(one["reference"]).split(".")[1]: one["order"] for one in world.remotes.account() if one["ours"]}
     for number in set(uncertain) & set(judge(world.lines()).open):
-        world.say(*SYNCER.service[:-1], "resolve", number, "done" if number in booked else "not-done")
+        ref = ("--ref", str(placed[number])) if number in placed else ()
+        done = number in booked or number in placed
+        world.say(*SYNCER.service[:-1], "resolve", f"tg:{number}", "done" if done else "not-done", *ref)
 
 
 def _pass_more(world: "World") -> None:
@@ -309,6 +421,7 @@ PROGRAMS = {program.name: program for program in (SYNCER, DBOS)}
 LOST_ANSWERS = ("reset_after", "error_after", "timeout_after", "html_after", "empty_after", "truncated")
 NEVER_THERE = ("reset_before", "error_before", "refuse", "too_many")
 READS = ("orders", "order_info", "customer_info", "order_log", "accesses.get", "orders.list", "orders.get")
+KODE_READS = ("orders", "order_info", "token", "orders.get", DOWNLOAD, DOWNLOAD)
 MORE: Mapping[str, dict[str, object]] = {"timeout_after": {"seconds": 2}, "too_many": {"retry_after": 1}}
 
 
@@ -327,7 +440,8 @@ class Kill:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one world. `middle`: the kills after their life's first write, with more left to be written;
-    `under_way`: those that met a writing call between its request and its answer.
+    `under_way`: those that met a writing call between its request and its answer; `downloading`: those that met a file
+    on its way. Of `files`, some are `misplaced`, or something else is wrong with what lies on the disk.
     """
 
     seed: int
@@ -338,10 +452,13 @@ class Outcome:
     verdict: Verdict
     restless: bool
     kept: Path | None = None
+    downloading: int = 0
+    files: int = 0
+    misplaced: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return self.verdict.ok and self.verdict.settled and not self.restless
+        return self.verdict.ok and self.verdict.settled and not self.restless and not self.misplaced
 
 
 @dataclass
@@ -361,9 +478,13 @@ class World:
     stop: threading.Event = field(default_factory=threading.Event)
     store: Server | None = None
     database: str = ""
+    account: bool = False
+    port: int = 0
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
+        if self.account:
+            self.port = _free_port()
         if self.store is not None:
             with MAKING:
                 self.database = self.store.database()
@@ -374,7 +495,9 @@ class World:
     def arrive(self, count: int) -> None:
         """So many new orders, each of a fate that is drawn."""
         for _ in range(count):
-            self.remotes.order(self._draw.choice(FATES), round(self._draw.uniform(0, 1.5), 2))
+            self.remotes.order(
+                self._draw.choice(KODE_FATES if self.account else FATES), round(self._draw.uniform(0, 1.5), 2)
+            )
 
     def arm(self) -> None:
         """Perhaps a fault for one of the next calls: mostly a lost answer to a writing one."""
@@ -382,7 +505,8 @@ class World:
             return
         reading = self._draw.random() < 0.2
         kind = self._draw.choice(NEVER_THERE if reading or self._draw.random() < 0.25 else LOST_ANSWERS)
-        operation = self._draw.choice(READS if reading else sorted(WRITES))
+        reads = KODE_READS if self.account else READS
+        operation = self._draw.choice(reads if reading else sorted(WRITES))
         skip = self._draw.randint(0, 2)
         self.remotes.say("fault", kind=kind, operation=operation, skip=skip, **MORE.get(kind, {}))
 
@@ -438,9 +562,11 @@ class World:
                 self._wait(process, self._draw.uniform(0, NO_MORE))
             else:
                 self._await_call(process, seen)
+                self._push()
                 length = self._draw.uniform(0, self.span)
                 self._wait(process, length / 2)
                 self.arrive(self._draw.randint(1, 2))
+                self._push()
                 self._wait(process, length / 2)
             at = time.time()
             process.kill()
@@ -448,6 +574,10 @@ class World:
             self.killed.append(Kill(started, at))
         elif not once:
             raise AssertionError(f"it ended by itself with {process.returncode}: see {self.folder / 'program.log'}")
+
+    def _push(self) -> None:
+        if self.account:
+            self.remotes.push(self.port)
 
     def _unless_stopped(self) -> None:
         if self.stop.is_set():
@@ -496,7 +626,8 @@ class World:
         self._await_orphans()
         done, until = -1, 0.0
         with self.alive(self.program.service):
-            while not (verdict := judge(self.lines())).settled:
+            while not (verdict := judge(self.lines())).settled or self.misplaced():
+                self._push()
                 if (effects := self._effects()) > done:
                     done, until = effects, time.monotonic() + PATIENCE
                 if time.monotonic() > until:
@@ -508,6 +639,16 @@ class World:
         done = self.size()
         self.program.look_again(self)
         return self._wrote_after(done)
+
+    def misplaced(self) -> list[str]:
+        """What is wrong with the files on the disk by now, and what lies where nothing should."""
+        if not self.account:
+            return []
+        state = self.folder / "state"
+        strange = {file.name for file in self.folder.iterdir()} - OURS
+        strange |= {file.name for file in state.iterdir() if not file.name.startswith("syncer.db")} - {"files"}
+        found = misplaced(self.remotes.account(), state / "files")
+        return [*found, *(f"{name} lies outside of the files' directory" for name in sorted(strange))]
 
     def _await_orphans(self) -> None:
         """Commands outlive a killed program for a moment; a person wouldn't ask the courier before they are over."""
@@ -536,11 +677,15 @@ class World:
         """The judgement."""
         journal = self.journal()
         under_way = _under_way(self.folder / "under_way.jsonl")
+        files = [file for order in self.remotes.account() for file in order["files"]] if self.account else []
         return Outcome(
             seed=self.seed,
             kills=len(self.killed),
             middle=sum(_in_the_middle(kill, journal) for kill in self.killed),
-            under_way=sum(any(began <= kill.at <= ended for began, ended in under_way) for kill in self.killed),
+            under_way=sum(_met(kill, under_way) for kill in self.killed),
+            downloading=sum(_met(kill, under_way, DOWNLOAD) for kill in self.killed),
+            files=len(files),
+            misplaced=tuple(self.misplaced()),
             faults=sum(entry["fault"] is not None for entry in journal),
             verdict=judge(self.lines()),
             restless=restless,
@@ -553,9 +698,22 @@ def _command_lines() -> Iterator[bytes]:
             yield file.read_bytes()
 
 
-def _under_way(file: Path) -> list[tuple[float, float]]:
+def _under_way(file: Path) -> list[tuple[float, float, str]]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [(began, ended) for began, ended, _ in map(json.loads, lines)]
+    return [(began, ended, operation) for began, ended, operation in map(json.loads, lines)]
+
+
+def _met(kill: Kill, under_way: Iterable[tuple[float, float, str]], operation: str = "") -> bool:
+    """Whether a kill met a call that was under way: a writing one, or one of the operation."""
+    wanted = {operation} if operation else WRITES
+    return any(began <= kill.at <= ended for began, ended, what in under_way if what in wanted)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def _in_the_middle(kill: Kill, journal: Iterable[Mapping[str, Any]]) -> bool:
@@ -574,13 +732,16 @@ def _in_the_middle(kill: Kill, journal: Iterable[Mapping[str, Any]]) -> bool:
 
 def run_world(
     program: Program, kills: int, seed: int, span: float, *, faults: bool = True, stop: threading.Event | None = None,
-    store: Server | None = None,
+    store: Server | None = None, account: bool = False,
 ) -> Outcome:  # fmt: skip
     """One world, to its judgement. Its folder is kept where something is wrong with it."""
     folder = Path(tempfile.mkdtemp(prefix=f"kills-{program.name}-{seed}-"))
     try:
         with remotes(folder, seed) as there:
-            world = World(folder, program, there, seed, span, faults, stop=stop or threading.Event(), store=store)
+            world = World(
+                folder, program, there, seed, span, faults, stop=stop or threading.Event(), store=store,
+                account=account,
+            )  # fmt: skip
             outcome = world.go_through(kills)
     except StoppedError:
         shutil.rmtree(folder)
@@ -610,8 +771,9 @@ class Proof:
     @property
     def counts(self) -> dict[str, int]:
         """All that is counted, over all worlds."""
-        counted = ("kills", "middle", "under_way", "faults", "restless")
+        counted = ("kills", "middle", "under_way", "downloading", "faults", "files", "restless")
         figures = {name: sum(getattr(outcome, name) for outcome in self.outcomes) for name in counted}
+        figures["misplaced"] = sum(len(outcome.misplaced) for outcome in self.outcomes)
         for kind in Verdict().counts:
             figures[kind] = sum(outcome.verdict.counts[kind] for outcome in self.outcomes)
         return figures
@@ -620,17 +782,20 @@ class Proof:
 def prove(
     kills: int = 1000, seed: int = 1, processes: int = 4, program: Program = SYNCER, *, world_of: int = WORLD_OF,
     faults: bool = True, span: float | None = None, say: Callable[[str], object] = lambda _: None,
-    store: Server | None = None,
+    store: Server | None = None, account: bool = False,
 ) -> Proof:  # fmt: skip
     """So many kills, in worlds of `world_of` each, `processes` worlds at once. Each is said; what failed is kept."""
     began = time.monotonic()
-    span = span or working_life(program, seed)
+    span = span or (OF_FILES if account else working_life(program, seed))
     stop = threading.Event()
     shares = [min(world_of, kills - done) for done in range(0, kills, world_of)]
 
     def one(number: int) -> Outcome:
-        outcome = run_world(program, shares[number], seed + number, span, faults=faults, stop=stop, store=store)
-        say(_word_on(outcome, program, span, faults=faults, where="" if store is None else " --store postgresql"))
+        outcome = run_world(
+            program, shares[number], seed + number, span, faults=faults, stop=stop, store=store, account=account
+        )
+        where = ("" if store is None else " --store postgresql") + (" --account" if account else "")
+        say(_word_on(outcome, program, span, faults=faults, where=where))
         return outcome
 
     with ThreadPoolExecutor(processes) as pool:
@@ -666,7 +831,7 @@ def _word_on(outcome: Outcome, program: Program, span: float, *, faults: bool, w
     if outcome.kept is None:
         return word
     drawn = f"--kills {outcome.kills} --seed {outcome.seed} --span {span:.2f}{'' if faults else ' --no-faults'}{where}"
-    wrong = [f"  {text}" for text in outcome.verdict.wrong[:5]]
+    wrong = [f"  {text}" for text in (*outcome.verdict.wrong[:5], *outcome.misplaced[:5])]
     again = f"  again: python -m tests.prove.kills --program {program.name} {drawn}"
     return "\n".join([word, *wrong, f"  kept: {outcome.kept}", again])
 
@@ -675,6 +840,7 @@ COLUMNS: Mapping[str, str] = {
     "kills": "kills",
     "middle": "in mid-work",
     "under_way": "in a writing call",
+    "downloading": "in a download",
     "faults": "faults",
     "orders": "orders",
     "lost": "lost",
@@ -686,6 +852,8 @@ COLUMNS: Mapping[str, str] = {
     "commands": "commands twice",
     "wrong": "wrong",
     "restless": "restless",
+    "files": "files",
+    "misplaced": "files wrong",
 }
 
 
@@ -717,6 +885,7 @@ def main() -> int:
     parser.add_argument("--dbos-kills", type=int, help="DBOS's share, with both; a quarter where not given")
     parser.add_argument("--span", type=float, help="seconds over which the kills are spread; measured where not given")
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="syncer's")
+    parser.add_argument("--account", action="store_true", help="orders of KODE, whose files are on their way")
     parser.add_argument("--no-faults", action="store_true", help="kills alone")
     arguments = parser.parse_args()
     if arguments.what == "serve":
@@ -738,7 +907,7 @@ def _proof(program: Program, arguments: argparse.Namespace) -> Proof:
         return prove(
             kills, arguments.seed, arguments.processes, program,
             faults=not arguments.no_faults, span=arguments.span, say=partial(print, flush=True),
-            store=stack.enter_context(server()) if shared else None,
+            store=stack.enter_context(server()) if shared else None, account=arguments.account,
         )  # fmt: skip
 
 

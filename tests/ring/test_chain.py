@@ -35,6 +35,22 @@ def test_an_agent_s_order_is_placed_billed_delivered_and_noted_on_the_home(tmp_p
         assert_files_are_right(world)
 
 
+def test_an_order_whose_page_is_open_before_it_is_listed_waits_for_its_form(tmp_path: Path) -> None:
+    """As it is in the world: the agent orders and is there at once, and the list is read every quarter of an hour."""
+    with ChainWorld(tmp_path) as world:
+        world.once()
+        number = world.ordered()
+        world.at_the_desk(number)
+        for sources in ([], None):
+            with world.engine() as engine:
+                engine.run_pass(sources=sources)
+            assert (world.agent_order(number).state, world.agent_order(number).park) == (State.RECEIVED, None)
+            assert (world.gks4.sales_orders(), world.kode.created()) == ([], [])
+        assert world.at_the_desk(number, FORM) is None
+        world.once()
+        assert len(world.gks4.sales_orders()) == len(world.kode.created()) == 1
+
+
 def test_an_order_whose_page_nobody_opens_is_parked_saying_so(tmp_path: Path) -> None:
     with ChainWorld(tmp_path) as world:
         number = world.ordered()

@@ -1,5 +1,6 @@
 """The chain in trouble: customers, offices and order systems that aren't as they should be, and lost databases."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,80 @@ def test_whatever_a_person_says_nothing_is_made_twice(tmp_path: Path, fault: Any
         assert_each_once(world)
         ours = world.agent_order(number)
         assert ours.final or ours.park is not None
+
+
+# --- what is told ---------------------------------------------------------------------------------------------
+
+
+def test_a_form_that_is_never_sent_is_told_in_show_and_status(tmp_path: Path) -> None:
+    with ChainWorld(tmp_path) as world:
+        number = world.ordered()
+        world.at_the_desk(number)
+        world.once()
+        world.later(days=40)
+        shown = json.loads(says(world, "show", f"vitec:{number}", "--json").out)
+        assert (shown["next"]["action"], shown["next"]["why"]) == ("wait", "the agent must fill in the form")
+        oldest = json.loads(says(world, "status", "--json").out)["oldest"]
+        assert oldest["not_yet_active"]["order"] == f"vitec:{number}"
+        assert oldest["not_yet_active"]["seconds"] > 39 * 86400
+
+
+@pytest.mark.parametrize("stage", ["listed", "opened", "sent", "placed", "parked", "delivered"])
+def test_no_open_order_is_without_a_next_step_at_any_stage(tmp_path: Path, stage: str) -> None:
+    with ChainWorld(tmp_path) as world:
+        if stage == "parked":
+            world.gks4.remove_customer("K100421")
+        number = world.ordered()
+        if stage != "listed":
+            world.at_the_desk(number, None if stage == "opened" else FORM)
+        if stage != "sent":
+            world.once()
+        if stage == "delivered":
+            finish(world)
+        shown = json.loads(says(world, "show", f"vitec:{number}", "--json").out)
+        assert shown["next"] is not None or shown["state"] == "delivered"
+        assert (shown["parked"] is not None) == (stage == "parked")
+
+
+# --- uncertain, and sent again where that is wanted -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "made"), [("error_before", 1), ("reset_before", 1), ("reset_after", 2)])
+def test_an_uncertain_sales_order_is_sent_again_once_where_that_is_configured(
+    tmp_path: Path, fault: str, made: int
+) -> None:
+    with ChainWorld(tmp_path, system="resend_uncertain = true") as world:
+        world.host.fault(fault, "gks4", "sales_orders.create")
+        number = at_form(world)
+        for _ in range(3):
+            world.later(minutes=5)
+        assert world.agent_order(number).park is None
+        assert len(world.gks4.sales_orders()) == made  # as was wanted
+        assert len(world.kode.created()) == 1
+
+
+def test_what_a_former_life_may_have_sent_is_not_sent_again_even_then(tmp_path: Path) -> None:
+    with ChainWorld(tmp_path, system="resend_uncertain = true", more=BILLED) as world:
+        number = world.order(service="4105")
+        world.host.fault("reset_after", "gks4", "sales_orders.create")
+        world.host.fault("error_after", "gks4", "sales_orders.create", skip=1, times=None)
+        world.once()
+        world.forget()
+        before = len(world.host.calls("gks4", "sales_orders.create"))
+        world.once(2)
+        assert world.orders()[number].park is Park.UNCERTAIN
+        assert len(world.host.calls("gks4", "sales_orders.create")) == before
+
+
+@pytest.mark.parametrize("status", ["NEW", "PROGRESS", "CANCELLED"])
+def test_what_a_person_delivers_ends_though_kode_never_finishes(tmp_path: Path, status: str) -> None:
+    with ChainWorld(tmp_path) as world:
+        number = at_form(world)
+        world.kode.change_status(int(world.placed()), status)
+        world.later(minutes=2)
+        assert says(world, "deliver", f"vitec:{number}").code == 0
+        for _ in range(3):
+            world.later(minutes=2)
+        ours = world.agent_order(number)
+        assert (ours.state, ours.portal_status, ours.park) == (State.DELIVERED, "delivered", None)
+        assert_each_once(world)

@@ -84,7 +84,7 @@ def calm() -> None:
 @pytest.mark.parametrize("status", ["CANCELLED", "PROGRESS"])
 def test_a_new_configuration_while_a_file_comes_leaves_it_whole_or_gone(tmp_path: Path, status: str) -> None:
     with KodeWorld(tmp_path) as world:
-        number = world.place(File(size=400), status="PROGRESS")
+        number = world.place(File(size=120), status="PROGRESS")
         slow(world)
         with world.engine() as engine:
             serve(world, engine, engine)
@@ -107,7 +107,7 @@ def test_a_new_configuration_while_a_file_comes_leaves_it_whole_or_gone(tmp_path
 @pytest.mark.parametrize("how", ["deleted", "cancelled"])
 def test_a_file_that_is_taken_back_while_it_comes_is_not_kept(tmp_path: Path, how: str) -> None:
     with KodeWorld(tmp_path) as world:
-        number = world.place(File(size=400), status="PROGRESS")
+        number = world.place(File(size=120), status="PROGRESS")
         slow(world)
         with world.engine() as engine:
             serve(world, engine, engine)
@@ -129,7 +129,7 @@ def pg() -> Iterator[Server]:
 
 def test_two_workers_do_not_both_fetch_a_file(tmp_path: Path, pg: Server) -> None:
     with KodeWorld(tmp_path, store=pg) as world:
-        number = world.place(File(size=600), status="PROGRESS")
+        number = world.place(File(size=250), status="PROGRESS")
         slow(world)
         config = conf.load(world.config_file)
         with Store.open(world.store_url) as one, Store.open(world.store_url) as other:

@@ -94,8 +94,9 @@ class Visit:
 
     def looks(self, step: str, *texts: str) -> None:
         """Looks the page over, on which these texts must be."""
-        for text in texts:
-            self.page.wait_for_selector(f"text={text}", timeout=SOON * 1000)
+        self.page.wait_for_load_state()
+        shown = self.page.inner_text("main")
+        assert [text for text in texts if text not in shown] == [], shown + "".join(self.service.lines)
         self.faults += faults_of(self.page, f"chain-{step}-{self.size}")
 
     def saves(self, press: Callable[[], Any]) -> tuple[str, str]:
@@ -117,7 +118,8 @@ def visit(browser: Any, service: Running, request: pytest.FixtureRequest) -> Ite
 
 def test_an_agent_orders_on_the_page_and_gets_the_files_within_seconds(visit: Visit) -> None:
     world = visit.service.world
-    number = world.ordered()
+    visit.service.until(lambda: any('"remote": "vitec"' in line for line in visit.service.lines))
+    number = world.ordered()  # the next list is read in a quarter of an hour
     link = world.vitec.open_order(number)
     visit.page.goto(f"{visit.service.url}/vitec/start?{link['query']}")
     visit.looks("form", "Vi behöver några uppgifter från dig", OBJECT)

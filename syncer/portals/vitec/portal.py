@@ -98,10 +98,12 @@ class VitecPortal:
         if service and service not in self._services:
             raise Unreadable(self.name, "read", f"it is an order of service {service}, which is not one of services")
         raw = head.get("vitec_status")
-        awaits, until = self._awaits(order, service)
         found, asked = self._looked_up(order)
         details = {**order.details, "head": head, "order": {"vitec_status": raw or ""}, **found}
-        if not awaits and not asked and self._lacks_somebody(order.but(details=details)):
+        # As it is known by now: one whose page was opened before it was listed had no service, and no route, until now.
+        known = order.but(service=service, details=details)
+        awaits, until = self._awaits(known, service)
+        if not awaits and not asked and self._lacks_somebody(known):
             cause = "the office or the agent, whom the order's route wants, can't be looked up now"
             raise Unavailable(self.name, "read", cause, retry_after=AGAIN, order_only=True)
         return Read(
