@@ -16,15 +16,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http.client import HTTPException
+from io import StringIO
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
+from syncer import cli
 from syncer.simulators.gks4 import Gks4Simulator
 from syncer.simulators.host import Answer, Host
 from syncer.simulators.kode import Credentials, KodeSimulator
@@ -59,10 +61,13 @@ LOST_ANSWERS = ("reset_after", "error_after", "timeout_after", "html_after", "tr
 NEVER_THERE = ("reset_before", "error_before", "refuse")
 READS = ("order.list", "order.token", "office.list", "user.list", "customers.search", "token", "orders.get")
 MORE: Mapping[str, dict[str, object]] = {"timeout_after": {"seconds": 2}}
-FINISHED = KodeScript(
-    ((0.4, "FINISHED"),), (File(after=0.1, size=40_000), File(after=0.2, size=5_000, name="k.png", filename="k.png"))
+FILES = (
+    File(after=0.1, size=40_000, name="plan.pdf", filename="plan.pdf"),
+    File(after=0.2, size=5_000, name="k.png", filename="k.png"),
 )
+FINISHED = KodeScript(((0.4, "FINISHED"),), FILES)
 WORLD_OF = 25  # kills of one world
+SAYING = threading.Lock()  # the worlds' commands are said by several threads
 COMES_EVERY = 0.15  # seconds until the agent tries again
 CONFIG = """
 [log]
@@ -317,18 +322,24 @@ class World(kills.World):
         """Where the agent comes to."""
         return self.pages
 
+    def read(self, *words: str) -> Any:
+        """What a reading command says, within this process, which is quicker."""
+        out = StringIO()
+        with SAYING, redirect_stdout(out), redirect_stderr(StringIO()):
+            cli.main([*words, "--json", "--config", str(self.folder / "syncer.toml")])
+        return json.loads(out.getvalue())
+
     # --- the person -----------------------------------------------------------------------------------------------
 
     def help_on(self) -> None:
         """Each uncertain call is looked up at its remote, and the answer passed on."""
-        for each in json.loads(self.say(*kills.SYNCER.service[:-1], "orders", "--parked", "--json") or "[]"):
+        for each in self.read("orders", "--parked"):
             if each["parked"].startswith("uncertain"):
                 self.resolve(each["order"], each["parked"])
 
     def resolve(self, name: str, sentence: str) -> None:
         """One of them."""
-        shown = json.loads(self.say(*kills.SYNCER.service[:-1], "show", name, "--json"))
-        unsure = [one for one in shown["intents"] if one["state"] in {"uncertain", "attempting"}]
+        unsure = [one for one in self.read("show", name)["intents"] if one["state"] in {"uncertain", "attempting"}]
         if not unsure:
             return
         found, mark = self._look(name, unsure[-1])
