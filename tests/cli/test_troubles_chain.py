@@ -1,4 +1,4 @@
-"""docs/operating.md tried, of Vitec and GKS4: trouble is made, what its page quotes is seen, and what it says mends it."""
+"""docs/operating.md tried, of Vitec and GKS4: each trouble is made, seen as its page quotes it, and then mended."""
 
 from collections.abc import Iterator
 from pathlib import Path

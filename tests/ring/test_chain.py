@@ -41,9 +41,9 @@ def test_an_order_whose_page_is_open_before_it_is_listed_waits_for_its_form(tmp_
         world.once()
         number = world.ordered()
         world.at_the_desk(number)
-        for sources in ([], None):
+        for once in (False, True):
             with world.engine() as engine:
-                engine.run_pass(sources=sources)
+                engine.run_pass(once=once, sources=None if once else [])
             assert (world.agent_order(number).state, world.agent_order(number).park) == (State.RECEIVED, None)
             assert (world.gks4.sales_orders(), world.kode.created()) == ([], [])
         assert world.at_the_desk(number, FORM) is None
