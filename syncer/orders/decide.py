@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from syncer.orders.plan import SLOWLY, Act, Next, deadline, next_rung, plan, route_of
-from syncer.orders.values import (
-    FINAL,
-    SUPPLIED,
+from syncer.orders.rules import Rules, Terms
+from syncer.orders.seen import (
     Absent,
     Begun,
     Broke,
@@ -25,27 +24,19 @@ from syncer.orders.values import (
     GiveRefused,
     Held,
     Illegible,
-    Intent,
-    IntentState,
-    Kind,
     MessageLeft,
     MessageRefused,
     Moved,
     NotDone,
     NotRegistered,
     Observation,
-    Order,
-    Park,
     Read,
     Refused,
     Registered,
     RegisterRefused,
     Retried,
-    Rules,
-    State,
     Supplied,
     TellRefused,
-    Terms,
     Told,
     Unchanged,
     Unclear,
@@ -53,8 +44,8 @@ from syncer.orders.values import (
     Withdrawn,
     WithdrawRefused,
     Woke,
-    Work,
 )
+from syncer.orders.values import FINAL, SUPPLIED, Intent, IntentState, Kind, Order, Park, State, Work
 
 __all__ = ["IGNORED", "IMPOSSIBLE", "TABLE", "Decision", "Impossible", "Rule", "decide"]
 

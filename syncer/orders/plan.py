@@ -8,21 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from syncer.orders.values import (
-    OPEN_INTENT,
-    Intent,
-    IntentState,
-    Kind,
-    Order,
-    Park,
-    Route,
-    Rules,
-    State,
-    Terms,
-    Watch,
-    Work,
-    lookup,
-)
+from syncer.orders.rules import Route, Rules, Terms, Watch, lookup
+from syncer.orders.values import OPEN_INTENT, Intent, IntentState, Kind, Order, Park, State, Work
 
 __all__ = ["Act", "Next", "deadline", "needs", "next_rung", "pace", "plan", "remote_of", "route_of", "signed"]
 
