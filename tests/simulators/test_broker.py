@@ -1,7 +1,6 @@
 """Claims about the agent of the demo's day: what is wrong at the page is noticed, and every doubt is judged."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -76,7 +75,7 @@ def test_a_page_that_is_not_there_or_says_something_else_is_the_judge_s_affair(s
 
 
 def test_a_service_that_is_not_there_ends_the_visit() -> None:
-    with Day() as day, closing(iter(day.visit("http://127.0.0.1:1"))) as visit:
+    with Day() as day:
         day.broker.order()
-        assert list(visit) == []
+        assert list(day.visit("http://127.0.0.1:1")) == []
         assert day.broker.troubles != []
