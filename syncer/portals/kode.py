@@ -22,6 +22,7 @@ from syncer.orders import (
     FileState,
     Found,
     Intent,
+    Moved,
     Observation,
     Order,
     Page,
@@ -271,9 +272,14 @@ class KodePortal:
         """Never called: nothing is told to a portal that is watched."""
         raise AssertionError(f"{intent.kind} of {order.name}: nothing is told to KODE")
 
-    def find(self, _intent: Intent, _order: Order) -> Found | CannotTell:
-        """Nothing was ever told."""
-        return CannotTell("nothing is told to KODE")
+    def find(self, _intent: Intent, order: Order) -> Found | CannotTell:
+        """Nothing was ever told, but what KODE says of the order can be compared with what is known of it.
+
+        Raises:
+            Unreadable: there is no such order, or its answer can't be read.
+        """
+        status = STATES.get(self._tree(order).status)
+        return CannotTell("KODE says a status that nobody knows") if status is None else Found(Moved(status))
 
     def check(self) -> str:
         """One harmless call: signs in."""
