@@ -40,6 +40,7 @@ STATES = {
     "REFUNDED": State.CANCELLED,
 }
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})  # the files on the order are no longer ours to keep (section 8.3)
+BESIDE = 2  # to each call that KODE takes at once: while one file is brought to the disk, the next one comes
 MOMENT = 0.5  # seconds that a pass waits for downloads
 AGAIN = 60.0  # seconds until a download that failed is tried again
 PATIENCE = timedelta(hours=1)  # with a file whose fresh address is refused too: it may not be ready yet
@@ -87,7 +88,7 @@ class KodePortal:
         self._now = now
         self._stopped = stopped
         self._swept = False
-        self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
+        self._downloads: Downloads[_Outcome] = Downloads(BESIDE * limit.parallel)
 
     # --- source -----------------------------------------------------------------------------------------------
 

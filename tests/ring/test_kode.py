@@ -1,5 +1,6 @@
 """KODE's orders as a portal's: followed until long after they end, and their files kept, each once."""
 
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from syncer.files.part import Kept, Part
 from syncer.orders import FileState, Park, State
 from syncer.simulators.kode import Script
 from syncer.simulators.kode.model import File
@@ -111,6 +113,27 @@ def test_the_files_of_a_cancelled_order_go_whatever_its_tree_still_shows(folder:
         world.later(minutes=2)
         assert states(world, number) == [FileState.GONE] * 2
         assert world.on_disk() == {}
+
+
+def test_while_one_file_is_brought_to_the_disk_the_next_one_comes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming: list[bool] = []
+
+    def put(new: Part, name: str) -> Kept:
+        until = time.monotonic() + 5
+        while not coming and len(world.kode.downloads()) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        coming.append(len(world.kode.downloads()) >= 2)
+        return slowly(new, name)
+
+    slowly = Part.put
+    monkeypatch.setattr(Part, "put", put)
+    with KodeWorld(folder, lines="parallel = 1") as world:
+        world.place(File(), File())
+        world.once()
+        assert coming[0]
+        assert_files_are_right(world)
 
 
 def test_files_of_one_name_lie_side_by_side(folder: Path) -> None:
