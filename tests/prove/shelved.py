@@ -13,6 +13,7 @@ from syncer.files import folder_of
 from syncer.files.part import is_part
 from syncer.orders import DUE_FILE, File, FileState
 from syncer.simulators.kode import KodeSimulator
+from syncer.simulators.kode.model import ENDED
 from syncer.store import Store
 
 Lying = Mapping[str, bytes | None]  # each path below the root; None is a folder
@@ -61,12 +62,18 @@ def wrong(root: Path, store: Store, kode: KodeSimulator, spoilt: frozenset[str] 
             expected = file.sha256 if file.asset in spoilt else kode.digest(file.asset)
             if not there.get(path) == file.sha256 == expected:
                 yield f"{path} is kept, and is not what KODE has: {there.get(path)}, noted as {file.sha256}"
+        if file.state is FileState.GONE and not _taken_back(kode, file):
+            yield f"{path} is gone, and nobody has deleted it"
     due = {path for path, file in files.items() if file.state in DUE_FILE}
     kept = {path for path, file in files.items() if file.state is FileState.KEPT}
     yield from (f"{path} lies there, and nobody keeps it" for path in sorted(there.keys() - kept - due))
     if not due:
         left = [path for path in taken(root) if path not in there and not _holds(path, there)]
         yield from (f"{path} was left behind" for path in sorted(left))
+
+
+def _taken_back(kode: KodeSimulator, file: File) -> bool:
+    return kode.desk.asset(file.asset).status == "DELETED" or kode.desk.owner(file.asset).status in ENDED
 
 
 def _files(store: Store) -> Iterator[tuple[str, File]]:
