@@ -207,13 +207,13 @@ class KodePortal:
         most = self._limit.size
         try:
             kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
-        except (TooLarge, Unreadable) as failure:
+        except (TooLarge, Unreadable, Rejected) as failure:
             return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
             self._no_longer_wanted(visit, file)
         return ""
 
-    def _why_not(self, failure: TooLarge | Unreadable) -> str:
+    def _why_not(self, failure: TooLarge | Unreadable | Rejected) -> str:
         if isinstance(failure, TooLarge) or failure.cause.startswith(TOO_LONG):
             return f"it is larger than max_file_size, {self._limit.size} bytes"
         return failure.cause + (f" ({failure.hint})" if failure.hint else "")

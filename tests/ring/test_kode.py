@@ -202,6 +202,18 @@ def test_a_file_that_is_too_large_parks_its_order_and_no_part_of_it_stays(folder
         assert_files_are_right(world)
 
 
+def test_a_download_that_is_refused_parks_its_order_until_somebody_says_retry(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File(), File())
+        world.host.fault("echo_400", "kode", "assets.download")
+        world.once()
+        assert sorted(states(world, number)) == [FileState.KEPT, FileState.REFUSED]
+        assert (world.known(number).park, "HTTP 400" in (world.known(number).parked or "")) == (Park.FILES, True)
+        assert world.say("retry", f"kode:{number}").code == 0
+        assert states(world, number) == [FileState.KEPT] * 2
+        assert_files_are_right(world)
+
+
 def test_one_outage_costs_no_call_for_each_order(folder: Path) -> None:
     with KodeWorld(folder) as world:
         numbers = [world.place() for _ in range(30)]
