@@ -56,6 +56,19 @@ def test_a_status_that_nobody_knows_is_kept_and_never_acted_on(folder: Path) -> 
         assert states(world, number) == [FileState.KEPT]
 
 
+def test_an_order_that_is_first_read_with_a_status_that_nobody_knows_is_followed_too(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File(), status="ARCHIVED")
+        world.once()
+        world.later(minutes=2)
+        found = world.known(number)
+        assert (found.state, found.portal_status, found.park) == (State.NEW, "ARCHIVED", None)
+        assert states(world, number) == [FileState.KEPT]
+        world.kode.change_status(int(number), "FINISHED")
+        world.later(minutes=2)
+        assert world.known(number).state is State.DELIVERED
+
+
 def test_an_order_from_new_to_finished_with_a_late_file_a_deletion_and_a_refund(folder: Path) -> None:
     with KodeWorld(folder) as world:
         number = world.place()
