@@ -43,6 +43,7 @@ STATES = {
     "REFUNDED": State.CANCELLED,
 }
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})  # the files on the order are no longer ours to keep (section 8.3)
+BESIDE = 2  # to each call that KODE takes at once: while one file is brought to the disk, the next one comes
 MOMENT = 0.5  # seconds that a pass waits for downloads
 AGAIN = 60.0  # seconds until a download that failed is tried again
 PATIENCE = timedelta(hours=1)  # with a file whose fresh address is refused too: it may not be ready yet
@@ -94,8 +95,7 @@ class KodePortal:
         self._now = now
         self._stopped = stopped
         self._swept = False
-        self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
-        self._swept = False
+        self._downloads: Downloads[_Outcome] = Downloads(BESIDE * limit.parallel)
         self._asked = True  # or is about to be: a life begins with what is due
 
     # --- source -----------------------------------------------------------------------------------------------
@@ -227,13 +227,13 @@ class KodePortal:
         most = self._limit.size
         try:
             kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
-        except (TooLarge, Unreadable) as failure:
+        except (TooLarge, Unreadable, Rejected) as failure:
             return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
             self._no_longer_wanted(visit, file)
         return ""
 
-    def _why_not(self, failure: TooLarge | Unreadable) -> str:
+    def _why_not(self, failure: TooLarge | Unreadable | Rejected) -> str:
         if isinstance(failure, TooLarge) or failure.cause.startswith(TOO_LONG):
             return f"it is larger than max_file_size, {self._limit.size} bytes"
         return failure.cause + (f" ({failure.hint})" if failure.hint else "")

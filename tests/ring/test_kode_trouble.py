@@ -276,7 +276,6 @@ def test_verify_asks_kode_how_far_each_order_is(tmp_path: Path) -> None:
         assert world.known(odd).park is None
 
 
-@pytest.mark.xfail(strict=True, reason="verify never looks at the disk: Shelf.check and Shelf.strays are not used yet")
 def test_verify_tells_that_a_kept_file_was_changed(tmp_path: Path) -> None:
     with KodeWorld(tmp_path, at=None) as world:
         world.place(File(), status="PROGRESS")
