@@ -43,7 +43,6 @@ STATES = {
     "REFUNDED": State.CANCELLED,
 }
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})  # the files on the order are no longer ours to keep (section 8.3)
-BESIDE = 2  # to each call that KODE takes at once: while one file is brought to the disk, the next one comes
 MOMENT = 0.5  # seconds that a pass waits for downloads
 AGAIN = 60.0  # seconds until a download that failed is tried again
 PATIENCE = timedelta(hours=1)  # with a file whose fresh address is refused too: it may not be ready yet
@@ -68,7 +67,9 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many come at once."""
+    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many of one order come at
+    once. One more of all orders together has to be possible.
+    """
 
     size: int = 500_000_000
     parallel: int = 4
@@ -95,7 +96,7 @@ class KodePortal:
         self._now = now
         self._stopped = stopped
         self._swept = False
-        self._downloads: Downloads[_Outcome] = Downloads(BESIDE * limit.parallel)
+        self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
         self._asked = True  # or is about to be: a life begins with what is due
 
     # --- source -----------------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ class KodePortal:
             return self._not_there(visit.order, file, asset)
         most = self._limit.size
         try:
-            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
+            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, visit.order.name, asset), most=most)
         except (TooLarge, Unreadable, Rejected) as failure:
             return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
@@ -238,13 +239,14 @@ class KodePortal:
             return f"it is larger than max_file_size, {self._limit.size} bytes"
         return failure.cause + (f" ({failure.hint})" if failure.hint else "")
 
-    def _pour(self, asset: Asset, write: Callable[[bytes], None]) -> None:
+    def _pour(self, order: str, asset: Asset, write: Callable[[bytes], None]) -> None:
         def take(part: bytes) -> None:
             if self._stopped():
                 raise Unavailable(self.name, "assets.download", "given up: syncer was stopped", order_only=True)
             write(part)
 
-        self._client.download(asset, take, most=self._limit.size)
+        with self._downloads.lane(order):
+            self._client.download(asset, take, most=self._limit.size)
 
     def _no_longer_wanted(self, visit: "_Visit", file: File) -> None:
         """It was taken back while it came, unless another worker has kept it too."""

@@ -63,7 +63,7 @@ def test_an_order_that_is_first_read_with_a_status_that_nobody_knows_is_followed
         world.once()
         world.later(minutes=2)
         found = world.known(number)
-        assert (found.state, found.portal_status, found.park) == (State.NEW, "ARCHIVED", None)
+        assert (found.state, found.portal_status, found.park) == (State.RECEIVED, "ARCHIVED", None)
         assert states(world, number) == [FileState.KEPT]
         world.kode.change_status(int(number), "FINISHED")
         world.later(minutes=2)
