@@ -38,10 +38,10 @@ def fault_everywhere(runs: int, seed: int, processes: int) -> Proven:
 
 
 def search(examples: int, seed: int, processes: int) -> Proven:
-    """The Hypothesis state machine."""
-    from tests.prove import machine
+    """The Hypothesis state machines, of which one in five is an account at KODE."""
+    from tests.prove import kode_machine, machine
 
-    found = machine.prove(examples, seed, processes)
+    found = machine.prove(examples, seed, processes, machines=(*machine.MACHINES, kode_machine.Account))
     return f"{found.examples} examples, {found.steps} steps", len(found.failures)
 
 

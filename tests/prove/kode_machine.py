@@ -286,7 +286,8 @@ class Account(RuleBasedStateMachine):
     def look(self) -> None:
         """All that must be so at any time between two passes."""
         ring, kode = self.ring, account.account(self.ring)
-        assert not (twice := ring.outside.doubled()), twice
+        twice = [*ring.outside._sent_again(), *ring.outside._made_twice(), *ring.outside.crashes]
+        assert not twice, twice  # a person who says retry may have an order placed once more
         assert not kode.leaks(), kode.leaks()
         known = {order.external_id for order, _ in self._orders()}
         assert not (lost := self.named - known), f"lost: {lost}"
@@ -312,7 +313,10 @@ class Account(RuleBasedStateMachine):
     # --- the end --------------------------------------------------------------------------------------------------
 
     def teardown(self) -> None:
-        """All troubles are over, people help, and then everything is as KODE has it, and nothing moves any more."""
+        """All troubles are over, people help, and then everything is as KODE has it, and nothing moves any more.
+
+        But for the files of an order that was taken back and isn't any more: they are gone, and stay so.
+        """
         if self.world is None:
             return
         try:
@@ -338,7 +342,8 @@ class Account(RuleBasedStateMachine):
 
     def _help(self) -> None:
         for order, intent in self._orders():
-            if order.park in {Park.UNCERTAIN, Park.FILES, Park.UNREADABLE, Park.REOPENED}:
+            mended = order.park is Park.REOPENED and order.portal == "kode"
+            if mended or order.park in {Park.UNCERTAIN, Park.FILES, Park.UNREADABLE}:
                 self._says(order, intent, "retry")
 
     def _assert_as_kode_has_it(self) -> None:
@@ -351,9 +356,9 @@ class Account(RuleBasedStateMachine):
             assert order.portal_status == status, f"{order}; KODE says {there['status']}"
             files = {file.asset: file.state for file in self.ring.store.files(order.name)}
             for file in there["files"]:
-                fetched = file["status"] == "OK" and file["listed"] and there["status"] not in ENDED
+                fetched = file["status"] == "OK" and file["listed"] and order.external_id not in self.once_ended
                 if fetched and file["size"] < TOO_LARGE:
-                    assert files.get(file["asset"]) is FileState.KEPT, f"{order}: {file} is {files}"
+                    assert files.get(file["asset"]) is FileState.KEPT, f"{file} is {files} of {order}"
 
     def _assert_quiet(self) -> None:
         before = len(self.ring.outside.journal)
