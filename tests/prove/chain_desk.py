@@ -6,7 +6,7 @@ A person who is cut off, or told to come again, does it once more. What it shoul
 from typing import Any
 
 from syncer.orders import Intent, Kind, Order
-from syncer.web.agent import Fault, Opened
+from syncer.web.agent import Opened
 from tests.prove import chain_outside
 from tests.prove.stories import Step
 from tests.prove.world import World
@@ -36,12 +36,12 @@ class AtTheDesk:
         raise AssertionError(f"the page of {number} can't be opened: {opened}")
 
     def _fills(self, step: Step) -> None:
-        """The agent sends the form, which is taken, or said to be wrong; again where it could not be looked over."""
+        """The agent sends the form, which is taken, or a value of it is said to be wrong; again where it is neither."""
         values: dict[str, str] = step.value
         name = self.world.name(self._number(step))
         for _ in range(TRIES):
             faults = self.world.desk.place(name, values)
-            if not faults or "" not in faults or faults[""] is not Fault.LATER:
+            if not faults or "" not in faults:
                 return
             self.world.clock.go_on(seconds=AGAIN)
         raise AssertionError(f"the form of {name} can't be looked over")

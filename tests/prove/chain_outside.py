@@ -3,8 +3,9 @@
 The judge reads only what they remember. Nothing here knows the program or its store.
 """
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,8 +44,9 @@ class Chain:
         passwords = dict.fromkeys(("M40017", "M40018"), VITEC_SECRET)
         self.vitec = VitecSimulator(passwords=passwords, now=clock, **(vitec or {}))
         self.gks4 = Gks4Simulator(secret=GKS4_SECRET, now=clock, mount="/gks4", **(gks4 or {}))
-        self.vitec.add_office("M40017", corporateNumber=OFFICE)
-        self.vitec.add_office("M40018", chain="G8", tenant="T4", corporateNumber=NEW_OFFICE)
+        names = dict.fromkeys(("customerName", "legalCustomerName"), "Påhittade Mäklare AB")
+        self.vitec.add_office("M40017", corporateNumber=OFFICE, **names)
+        self.vitec.add_office("M40018", chain="G8", tenant="T4", corporateNumber=NEW_OFFICE, **names)
         self.gks4.add_customer(CUSTOMER, OFFICE)
         self.gks4.add_article("A-100")
 
@@ -99,6 +101,18 @@ class Chain:
     def state(self) -> Any:
         """All of both that the rest of a run follows from, but for how orders stand."""
         return self.gks4.customers(), [(one.id, one.status, one.hidden) for one in self.vitec.agency.orders.values()]
+
+    def about(self, text: str, numbers: Iterable[str]) -> str | None:
+        """The order that a request's text is about, as far as one is named in it: itself, its home, or its page."""
+        agents = self.vitec.agency
+        for token in agents.tokens.values():
+            if json.dumps(token.text) in text:
+                return token.order
+        for number in numbers:
+            known = agents.orders.get(number)
+            if f':{number}"' in text or f'"{number}"' in text or (known is not None and known.target_id in text):
+                return number
+        return None
 
     # --- what a person finds ----------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ LASTING = frozenset(Event) - {
     Event.REQUEST_BEFORE, Event.REQUEST_ANSWER, Event.COMMIT_BEFORE, Event.COMMAND_BEFORE,
 }  # fmt: skip
 DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
+STRUCK = frozenset({"pass", "opens", "fills"})  # steps in which faults are tried
 PAIRED = 1  # the orders of a scenario that is cut twice
 
 
@@ -157,7 +158,7 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     world.knife = Knife(watch=recorder)
     passed: list[tuple[Place, Snapshot]] = []
     for number, step in enumerate(chosen.steps):
-        if step.what == "pass":
+        if step.what in STRUCK:
             whole.before[number] = play.place, world.snapshot()
         play.step(number)
         if step.what == "pass":

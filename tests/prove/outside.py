@@ -135,7 +135,7 @@ class Outside(Host):
 
     def placed(self, number: str) -> list[dict[str, Any]]:
         """The orders in KODE that were placed for a portal's order, oldest first."""
-        stem = self._stem(number)
+        stem = self.stem(number)
         made = [] if self.kode is None else self.kode.created()
         return [order for order in made if is_ours(order["technical_reference"], stem)]
 
@@ -145,7 +145,13 @@ class Outside(Host):
             return f"vitec:{number}"
         return f"{'tg' if number in self.accesses else 'kode'}:{number}"
 
-    def _stem(self, number: str) -> str:
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The ids of all portals' orders."""
+        return (*self.accesses, *(() if self.chain is None else self.chain.numbers))
+
+    def stem(self, number: str) -> str:
+        """How each of our references to an order begins."""
         return reference(*self.name(number).split(":", 1))
 
     def known_as(self, number: str) -> str:
