@@ -23,7 +23,7 @@ from syncer.cli import showing
 from syncer.cli.screen import Screen
 from syncer.config import load
 from syncer.simulators.courier import CourierSimulator
-from syncer.simulators.day import API_KEY, NORD_PASSWORD, NORD_USER, Day
+from syncer.simulators.day import API_KEY, BROKERS, GKS4_SECRET, HOUSEHOLDS, NORD_PASSWORD, NORD_USER, Day
 from syncer.simulators.plots import BROKEN_LINES, MORNING, POWER_CUT, UNSEEN, WISHES, Plot
 from syncer.simulators.wire import Request
 
@@ -335,6 +335,38 @@ def order_of_nobody(hand: Hand) -> None:
     hand.tell(hand.day.portal.add_order(), "received")
 
 
+def bill(day: Day, name: str, customer: str = HOUSEHOLDS) -> None:
+    """A sales order, as the program makes it."""
+    host, form = day.host, {"content-type": "application/x-www-form-urlencoded"}
+    asked = urlencode({"client_id": "shop-bridge", "client_secret": GKS4_SECRET, "grant_type": "client_credentials"})
+    token = json.loads(host.ask("POST", "/gks4/connect/token", form, asked.encode, "").body)["access_token"]
+    line = {"articleNumber": "BB-250", "description": "Bredband", "quantity": 1, "unitPrice": 395.0}
+    order = {
+        "customerNumber": customer, "name": name, "purchaseOrderNumber": name, "purchaseDate": "2031-05-04",
+        "language": "sv", "currency": "SEK", "salesOrderLines": [line],
+    }  # fmt: skip
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    answer = host.ask("POST", "/gks4/api/v1/salesorders", headers, json.dumps(order).encode, "")
+    assert answer.status is not None
+    assert answer.status < 300, answer.body
+
+
+def test_judge_notices_what_is_billed_wrongly() -> None:
+    with Day() as day:
+        (case,) = day.add([Plot(kind="billed", service="3106", billed=True)])
+        name = f"tjansteguiden:{case.number}"
+
+        def complaints() -> tuple[str, ...]:
+            (billed,) = day.judge([]).billed
+            return billed.complaints
+
+        assert complaints() == ("0 sales orders, not 1",)
+        bill(day, name)
+        assert complaints() == ()
+        bill(day, name, BROKERS)
+        assert complaints() == ("2 sales orders, not 1", f"billed to {BROKERS}, not to {HOUSEHOLDS}")
+
+
 LIES: dict[str, tuple[Callable[[Hand], object], str]] = {
     "activated twice": (activated_again, "begun 2 times, not 1"),
     "activated though it was refused": (activated_though_refused, "begun 1 times, not 0"),
@@ -364,6 +396,10 @@ LIES: dict[str, tuple[Callable[[Hand], object], str]] = {
     "set aside without need": (lambda hand: hand.seen[0].update(parked="a bug"), "set aside: a bug"),
     "something done for nobody": (order_of_nobody, "something was done that no order asked for"),
     "a write where there was nothing to do": (write_after_the_close, "and yet wrote"),
+    "a sales order of nobody": (
+        lambda hand: bill(hand.day, "tjansteguiden:990001"),
+        "a sales order that no order asked for",
+    ),
     "a simulator that broke": (
         lambda hand: hand.day.host.crashes.append("Traceback\nKeyError: 'x'"),
         "a simulator broke: KeyError",

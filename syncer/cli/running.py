@@ -67,7 +67,6 @@ def _pages(service: "_Configured") -> Iterator[tuple[Work, Callable[[Summary], N
 
     metrics = counting()
     service.called = metrics.called
-    service.work()  # the first agent who comes finds the desk open
 
     def passed(summary: Summary) -> None:
         heart.beat(summary.seconds, summary.polled)
@@ -90,7 +89,6 @@ class _Configured:
     called: Callable[[Called], None] | None = None
     shown: Site | None = None
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
-    begun: Work | None = None
 
     def site(self) -> Site:
         """What the pages say of the configuration."""
@@ -99,10 +97,8 @@ class _Configured:
         return shown
 
     def work(self) -> Work:
-        """As the configuration stands at the start; made once."""
-        if self.begun is None:
-            self.begun = self._work_of(self.config)
-        return self.begun
+        """As the configuration stands."""
+        return self._work_of(self.config)
 
     def _work_of(self, config: Config) -> Work:
         every = {name: portal.poll_every for name, portal in config.portals.items()}

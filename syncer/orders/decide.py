@@ -685,8 +685,9 @@ _R, _A, _W, _D, _C = _OPEN + _ENDED
 TABLE: Mapping[type[Observation], Mapping[State, Rule]] = {
     Read: _row(_rule(_read, _R, _A, _W, _D, _C), new=_rule(_read, _R, _A, _W, _D, _C), ended=_rule(_read, _D, _C)),
     Supplied: _row(Rule(_supplied), new=Rule(_supplied), ended=Rule(_kept)),
-    Unchanged: _row(Rule(_unchanged), ended=Rule(_unchanged)),
-    Fetched: _row(Rule(_fetched), ended=Rule(_fetched)),
+    # A watched order may be new for long: its portal says of it what nobody knows.
+    Unchanged: _row(Rule(_unchanged), new=Rule(_unchanged), ended=Rule(_unchanged)),
+    Fetched: _row(Rule(_fetched), new=Rule(_fetched), ended=Rule(_fetched)),
     Moved: _row(_rule(_moved, _R, _A, _W, _D, _C), ended=_rule(_moved, _D, _C)),
     Illegible: _row(Rule(_illegible), new=Rule(_illegible), ended=Rule(_illegible)),
     Told: _row(Rule(_told), ended=Rule(_told)),

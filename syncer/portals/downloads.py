@@ -6,13 +6,16 @@ Knows which are under way, so that none is begun twice, and nothing of what a fi
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import Generic, TypeVar
 
 Made = TypeVar("Made")
+BESIDE = 2  # threads to each call: while one file is brought to the disk, the next one comes
 Key = tuple[str, str]  # an order's name, and an asset of it
 
 
@@ -26,14 +29,17 @@ class _Work(Generic[Made]):
 
 
 class Downloads(Generic[Made]):
-    """So many at the same time, in threads of their own, which end when nothing is left and hold up no exit.
+    """Many at the same time, in threads of their own, which end when nothing is left and hold up no exit.
 
-    Orders take turns, and none has all threads, so that one of very many or very large files keeps no other's waiting.
+    Orders take turns, and one has `calls` under way at most (`lane`), of one more that there may be: so that one of
+    very many or very large files keeps no other's waiting. While a file is brought to the disk, another may come.
     """
 
-    def __init__(self, parallel: int) -> None:
-        self.parallel = parallel
-        self._most = max(1, parallel - 1)  # of one order
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.parallel = BESIDE * (calls + 1)
+        self._most = BESIDE * calls  # of one order
+        self._lanes: dict[str, Semaphore] = {}
         self._lock = threading.Lock()
         self._tasks: dict[Key, Future[Made]] = {}
         self._queues: dict[str, deque[_Work[Made]]] = {}
@@ -56,6 +62,14 @@ class Downloads(Generic[Made]):
             threading.Thread(target=self._work, name="download", daemon=True).start()
         except RuntimeError:  # no thread is to be had: in this one
             self._work()
+
+    @contextmanager
+    def lane(self, order: str) -> Iterator[None]:
+        """Within is one of the calls that an order has under way."""
+        with self._lock:
+            lane = self._lanes.setdefault(order, Semaphore(self.calls))
+        with lane:
+            yield
 
     def stuck(self, seconds: float) -> bool:
         """Whether every thread is taken, and none has come to an end for so long: nothing new begins soon."""
@@ -107,6 +121,7 @@ class Downloads(Generic[Made]):
             self._moved_at = time.monotonic()
             if before is not None:
                 self._busy -= Counter([before])
+                self._forget(before)
             order = next((order for order in self._queues if self._busy[order] < self._most), None)
             if order is None:
                 self._threads -= 1
@@ -117,3 +132,8 @@ class Downloads(Generic[Made]):
             if queue:
                 self._queues[order] = queue  # to the end
             return order, work
+
+    def _forget(self, order: str) -> None:
+        """An order that has nothing under way has no lane."""
+        if not self._busy[order]:
+            self._lanes.pop(order, None)

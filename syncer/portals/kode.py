@@ -22,6 +22,7 @@ from syncer.orders import (
     FileState,
     Found,
     Intent,
+    Moved,
     Observation,
     Order,
     Page,
@@ -66,7 +67,9 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many come at once."""
+    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many of one order come at
+    once. One more of all orders together has to be possible.
+    """
 
     size: int = 500_000_000
     parallel: int = 4
@@ -94,7 +97,6 @@ class KodePortal:
         self._stopped = stopped
         self._swept = False
         self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
-        self._swept = False
         self._asked = True  # or is about to be: a life begins with what is due
 
     # --- source -----------------------------------------------------------------------------------------------
@@ -225,25 +227,26 @@ class KodePortal:
             return self._not_there(visit.order, file, asset)
         most = self._limit.size
         try:
-            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
-        except (TooLarge, Unreadable) as failure:
+            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, visit.order.name, asset), most=most)
+        except (TooLarge, Unreadable, Rejected) as failure:
             return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
             self._no_longer_wanted(visit, file)
         return ""
 
-    def _why_not(self, failure: TooLarge | Unreadable) -> str:
+    def _why_not(self, failure: TooLarge | Unreadable | Rejected) -> str:
         if isinstance(failure, TooLarge) or failure.cause.startswith(TOO_LONG):
             return f"it is larger than max_file_size, {self._limit.size} bytes"
         return failure.cause + (f" ({failure.hint})" if failure.hint else "")
 
-    def _pour(self, asset: Asset, write: Callable[[bytes], None]) -> None:
+    def _pour(self, order: str, asset: Asset, write: Callable[[bytes], None]) -> None:
         def take(part: bytes) -> None:
             if self._stopped():
                 raise Unavailable(self.name, "assets.download", "given up: syncer was stopped", order_only=True)
             write(part)
 
-        self._client.download(asset, take, most=self._limit.size)
+        with self._downloads.lane(order):
+            self._client.download(asset, take, most=self._limit.size)
 
     def _no_longer_wanted(self, visit: "_Visit", file: File) -> None:
         """It was taken back while it came, unless another worker has kept it too."""
@@ -271,9 +274,14 @@ class KodePortal:
         """Never called: nothing is told to a portal that is watched."""
         raise AssertionError(f"{intent.kind} of {order.name}: nothing is told to KODE")
 
-    def find(self, _intent: Intent, _order: Order) -> Found | CannotTell:
-        """Nothing was ever told."""
-        return CannotTell("nothing is told to KODE")
+    def find(self, _intent: Intent, order: Order) -> Found | CannotTell:
+        """Nothing was ever told, but what KODE says of the order can be compared with what is known of it.
+
+        Raises:
+            Unreadable: there is no such order, or its answer can't be read.
+        """
+        status = STATES.get(self._tree(order).status)
+        return CannotTell("KODE says a status that nobody knows") if status is None else Found(Moved(status))
 
     def check(self) -> str:
         """One harmless call: signs in."""

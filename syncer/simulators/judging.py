@@ -56,7 +56,7 @@ class Judgement:
     @property
     def ok(self) -> bool:
         """Whether everything is as it should be."""
-        verdicts = (*self.verdicts, *self.filed, *self.billed)
+        verdicts: tuple[Verdict | Filed | Billed, ...] = (*self.verdicts, *self.filed, *self.billed)
         return not self.strays and not any(verdict.complaints for verdict in verdicts)
 
 

@@ -14,13 +14,12 @@ from syncer import config as conf
 from syncer.errors import AccessDenied, Rejected, RemoteError
 from syncer.files import DiskTrouble
 from syncer.fulfilment.kode import KodeFulfilment, Wish
-from syncer.orders import Order, Rules, Supplied, Unfilled, Work, route_of
+from syncer.orders import Order, Rules, State, Supplied, Unfilled, Work, route_of
 from syncer.portals.vitec import supplied
 from syncer.remotes import kode
 from syncer.remotes.kode import Kode, Placing
 from syncer.remotes.vitec import Expired, Ticket, Vitec
 from syncer.store import By, Store
-from syncer.telemetry import log
 from syncer.web.agent import (
     Awaited,
     Checked,
@@ -86,28 +85,24 @@ class VitecDesk:
         try:
             ticket = client.exchange(customer_id, token)
         except (AccessDenied, Rejected):
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         except RemoteError:
-            return self._refused(Reason.BUSY)
+            return Refused(Reason.BUSY)
         if isinstance(ticket, Expired):
-            return self._refused(Reason.EXPIRED)
+            return Refused(Reason.EXPIRED)
         return self._taken(ticket, ticket.customer_id or customer_id)
-
-    def _refused(self, reason: Reason) -> Refused:
-        log().info("agent.refused", remote=self._name, reason=reason.value)
-        return Refused(reason)
 
     def _taken(self, ticket: Ticket, customer_id: str) -> Opened | Refused:
         """The ticket's word counts for more than the link's: whose order it is, is said there."""
         name, seen = f"{self._name}:{ticket.order_id}", supplied(ticket)
         loaded = self._store.load(name)
         if loaded is not None and _is_erased(loaded[0]):  # whose it was isn't known any more
-            return self._refused(Reason.OVER)
+            return Refused(Reason.OVER)
         known = {} if loaded is None else loaded[0].details
         owners = {customer_id, *_owners(known, "customer_id")}
         tenants = {ticket.tenant_id, *_owners(known, "tenant_id")} - {None}
         if not self.knows(customer_id) or len(owners) > 1 or len(tenants) > 1:
-            return self._refused(Reason.DENIED)
+            return Refused(Reason.DENIED)
         if dict(known.get("ticket", {})) != dict(seen.values):
             if loaded is None:
                 self._store.watch(self._name, [ticket.order_id], self._now(), By.AGENT)
@@ -122,7 +117,7 @@ class VitecDesk:
         if known is None:
             return None
         wish = self._wishes(known)
-        form = self._form(known, wish)
+        form, over = self._form(known, wish), self._is_over(known)
         files = tuple(
             Document(one.asset, one.name, one.size or 0, one.at or self._now()) for one in self._done.files(known)
         )
@@ -130,8 +125,8 @@ class VitecDesk:
             service=self._what(known),
             home=str(known.details.get("ticket", {}).get("target_id", "")),
             address=str(known.details.get("form", {}).get("address", "")),
-            state=known.state,
-            awaited=_awaited(known, form),
+            state=State.ACTIVE if known.final and not over else known.state,
+            awaited=_awaited(known, form, over=over),
             form=form,
             values=dict(known.details.get("form", {})),
             products=self._offers.get(order, ()),
@@ -149,6 +144,10 @@ class VitecDesk:
         known = loaded[0]
         head = {"service": self._services[0], **known.details.get("head", {})}
         return known.but(service=self._services[0], details={**known.details, "head": head})
+
+    def _is_over(self, known: Order) -> bool:
+        """To the agent an order isn't delivered before its files are here."""
+        return known.final and (known.state is State.CANCELLED or self._done.is_ready(known))
 
     def _form(self, known: Order, wish: Wish | None) -> FormKind | None:
         over = known.final or known.work is not Work.UNBEGUN or "form" in known.details
@@ -295,10 +294,10 @@ def _owners(details: Mapping[str, Mapping[str, object]], name: str) -> set[str]:
     return {one for one in found if isinstance(one, str)}
 
 
-def _awaited(known: Order, form: FormKind | None) -> Awaited:
+def _awaited(known: Order, form: FormKind | None, *, over: bool) -> Awaited:
     if form is not None:
         return Awaited.AGENT
-    if known.final:
+    if over:
         return Awaited.NOTHING
     if known.park is not None:
         return Awaited.PERSON

@@ -94,7 +94,7 @@ def client_of(made: Remotes, name: str, portal: "conf.KodePortal", *, read_only:
     """The account's client. Downloads have connections and a time limit of their own."""
     most = Limits(
         timeout=portal.file_timeout.total_seconds(),
-        parallel=portal.parallel,
+        parallel=portal.parallel + 1,  # so that no order's files have every place
         rate=portal.rate,
         max_answer=portal.max_answer,
         ca_file=portal.ca_file,

@@ -36,7 +36,7 @@ def _bookkeeping(*, quick: bool) -> Iterator[Figure]:
 
 def _files(*, quick: bool) -> Iterator[Figure]:
     """500 files of 1 MB, and one of 2 GB."""
-    yield many(*((2, 3, 100_000, 0.01, 1) if quick else (10, 50, 1_000_000, 0.05, 3)))
+    yield many(*((2, 3, 100_000, 0.01, 1) if quick else (4, 125, 1_000_000, 0.05, 3)))
     yield large(200_000_000 if quick else 2_000_000_000)
 
 

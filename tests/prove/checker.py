@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from syncer.simulators.kode import asset_digest
-
 LADDERS: Mapping[str, tuple[str, ...]] = {
     "deliver": ("received", "active", "delivered"),  # the network does it, after a while
     "parcel": ("received", "active", "delivered"),  # the courier's command does it
@@ -114,13 +112,14 @@ def judge(lines: Iterable[str]) -> Verdict:
 def misplaced(orders: Iterable[Mapping[str, Any]], root: Path) -> list[str]:
     """What is wrong below the files' directory, as KODE tells of its orders and their files.
 
-    Each file that is to be had lies in its order's folder once, with the right bytes, and nothing else lies there.
+    Each file that is to be had lies in its order's folder once, with the right bytes (by its SHA-256, `digest`), and
+    nothing else lies there.
     """
     paths = [path for path in sorted(root.rglob("*")) if not path.is_dir() or path.is_symlink()]
     there = {str(path.relative_to(root)): _digest(path) for path in paths}
     found = {f"{folder}: {digest}" for folder, digest in ((str(Path(path).parent), there[path]) for path in there)}
     wanted = {
-        f"kode:{order['order']}: {asset_digest(file['asset'], file['size'])}"
+        f"kode:{order['order']}: {file['digest']}"
         for order in orders
         for file in order["files"]
         if file["status"] == "OK"
@@ -180,7 +179,7 @@ def _early(story: Story, entry: Mapping[str, Any]) -> None:
     if story.begun_at is None:
         story.wrong.append(f"{story.order} was told delivered, and had not been begun")
     elif (_at(entry) - story.begun_at).total_seconds() < story.takes:
-        story.wrong.append(f"{story.order} was told delivered before it was done")
+        story.wrong.append(f"{story.order} was told delivered before the network had done it")
 
 
 def _message(story: Story, entry: Mapping[str, Any]) -> None:

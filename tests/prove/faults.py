@@ -294,10 +294,10 @@ def _differing(then: Outcome, now: Outcome) -> Iterator[tuple[str, Any, Any]]:
 
 def _rested(plain: Plain, strike: Strike, play: Play, run: Run) -> Iterator[tuple[str, str]]:
     hit = plain.asked[strike.request]
-    parked = None if hit.number is None else _true_reason(play, hit.number)
+    reasons = {number: _true_reason(play, number) for number in play.outcome if hit.concerns(number)}
     for number, then, now in list(_differing(plain.rested, play.outcome)):
-        reason = parked if hit.concerns(number) else None
-        if reason is not None and number != hit.number:
+        reason = reasons.get(number)
+        if reason is None and number != hit.number and hit.concerns(number) and reasons.get(hit.number or ""):
             continue  # what is placed for it is seen to with it
         if now is None or now[1] is None:
             yield "lost", f"{number} is gone: {now}"
@@ -348,11 +348,17 @@ TRUE_REASONS = {
 
 def _true_reason(play: Play, number: str) -> str | None:
     """Why an order is parked, where that is what the fault did: a 400 is a refusal, whoever sent it."""
-    order = play.world.orders().get(number)
+    order = play.world.orders().get(_there(play, number))
     if order is None:
         return None
     marks = TRUE_REASONS.get(order.park, ()) if order.park is not None else ()
     return order.parked if order.parked is not None and any(mark in order.parked for mark in marks) else None
+
+
+def _there(play: Play, number: str) -> str:
+    """The number of an order, which in the end is known by another's reference."""
+    outside, ours = play.world.outside, play.world.orders()
+    return next((one for one in ours if outside.known_as(one) == number), number)
 
 
 def _retried(play: Play, number: str, then: Any, reason: str) -> Iterator[tuple[str, str]]:
@@ -361,7 +367,7 @@ def _retried(play: Play, number: str, then: Any, reason: str) -> Iterator[tuple[
     """
     if then[1].park is not None:
         return
-    play.world.say("retry", number)
+    play.world.say("retry", _there(play, number))
     _one_more(play)
     now: Any = play.outcome[number]
     if now[1] != then[1] or now[0].status != then[0].status:

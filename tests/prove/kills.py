@@ -296,6 +296,7 @@ class Remotes:
     """The other end of the remotes' process: their address, and their levers."""
 
     url: str
+    digests: dict[str, str] = field(default_factory=dict)
 
     def say(self, door: str, /, **arguments: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - our own loopback address
@@ -310,9 +311,15 @@ class Remotes:
         self.say("call", remote="kode", verb="send_pushes", arguments={"url": url})
 
     def account(self) -> list[dict[str, Any]]:
-        """What KODE has by now: its orders and their files."""
+        """What KODE has by now: its orders and their files, each with the digest of its bytes."""
         found: list[dict[str, Any]] = self.say("call", remote="kode", verb="orders", arguments={})
+        for file in [file for order in found for file in order["files"]]:
+            file["digest"] = self.digests.get(file["asset"]) or self._digest(file["asset"])
         return found
+
+    def _digest(self, asset: str) -> str:
+        made: str = self.say("call", remote="kode", verb="digest", arguments={"asset": asset})
+        return self.digests.setdefault(asset, made)
 
     def order(self, fate: str, takes: float) -> None:
         self.say("call", remote="town", verb="order", arguments={"fate": fate, "takes": takes})

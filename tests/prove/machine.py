@@ -955,7 +955,7 @@ CALM: Mapping[str, Any] = {
 }
 
 
-def run(machine: type[Ring], folder: Path, chosen: settings, number: int | None = None) -> None:
+def run(machine: type[RuleBasedStateMachine], folder: Path, chosen: settings, number: int | None = None) -> None:
     """One search with a machine: the examples of some settings, out of a seed or always the same."""
     there = type(machine.__name__, (machine,), {"folder": folder})
     run_state_machine_as_test(there if number is None else seed(number)(there), settings=chosen)
@@ -969,11 +969,13 @@ class Found:
     seconds: float = 0.0
     reached: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    machines: "Machines" = ()
 
     @property
     def rules(self) -> list[str]:
         """What may happen."""
-        return [name for name in dir(Oblivion) if hasattr(getattr(Oblivion, name), "hypothesis_stateful_rule")]
+        names = {name: getattr(machine, name) for machine in self.machines for name in dir(machine)}
+        return [name for name, made in names.items() if hasattr(made, "hypothesis_stateful_rule")]
 
     @property
     def steps(self) -> int:
@@ -987,12 +989,12 @@ class Found:
         self.failures += other.failures
 
 
-def _search(number: int, steps: int, *, shrink: bool = False) -> Found:
+def _search(number: int, steps: int, machines: "Machines", *, shrink: bool = False) -> Found:
     REACHED.clear()
     began, found = time.process_time(), Found(examples=BATCH)
     phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
     chosen = settings(max_examples=BATCH, stateful_step_count=steps, phases=phases, **CALM)
-    machine = (Ring, Ring, Ring, Oblivion)[number % 4]
+    machine = machines[number % len(machines)]
     with folder_in_memory() as folder:
         try:
             run(machine, folder, chosen, number)
@@ -1004,14 +1006,20 @@ def _search(number: int, steps: int, *, shrink: bool = False) -> Found:
     return found
 
 
-def prove(examples: int = 2000, seed: int = 1, processes: int = 2, length: int = 40) -> Found:
-    """A long search. Prints how many examples and steps were tried, how often each rule was, and what was found: as it
-    was found; `shrink` makes it small.
+Machines = tuple[type[RuleBasedStateMachine], ...]
+MACHINES: Machines = (Ring, Ring, Ring, Oblivion)
+
+
+def prove(
+    examples: int = 2000, seed: int = 1, processes: int = 2, length: int = 40, machines: Machines = MACHINES
+) -> Found:
+    """A long search, by the machines in turn. Prints how many examples and steps were tried, how often each rule was,
+    and what was found: as it was found; `shrink` makes it small.
     """
     seeds = range(seed, seed + max(1, examples // BATCH))
-    total = Found()
+    total = Found(machines=machines)
     with ProcessPoolExecutor(processes) as pool:
-        for found in pool.map(_search, seeds, [length] * len(seeds)):
+        for found in pool.map(_search, seeds, [length] * len(seeds), [machines] * len(seeds)):
             total.add(found)
             print("".join(f"\n{failure}\n" for failure in found.failures), end="")
             print(f"\r{total.examples} examples, {len(total.failures)} failures", end="", flush=True)
@@ -1022,9 +1030,9 @@ def prove(examples: int = 2000, seed: int = 1, processes: int = 2, length: int =
     return total
 
 
-def shrink(number: int, length: int = 40) -> None:
+def shrink(number: int, length: int = 40, machines: Machines = MACHINES) -> None:
     """The smallest form of what a seed's search has found; that can take ten minutes."""
-    print(*_search(number, length, shrink=True).failures)
+    print(*_search(number, length, machines, shrink=True).failures)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ What a file should be is KODE's to say, and which is kept the store's; no claim 
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from syncer.files import folder_of
 from syncer.files.part import is_part
 from syncer.orders import DUE_FILE, File, FileState
 from syncer.simulators.kode import KodeSimulator
+from syncer.simulators.kode.model import ENDED
 from syncer.store import Store
 
 Lying = Mapping[str, bytes | None]  # each path below the root; None is a folder
@@ -49,24 +50,38 @@ def hashes(root: Path) -> dict[str, str]:
     }
 
 
-def wrong(root: Path, store: Store, kode: KodeSimulator, spoilt: frozenset[str] = frozenset()) -> Iterator[str]:
+def wrong(
+    root: Path,
+    store: Store,
+    kode: KodeSimulator,
+    spoilt: Collection[str] = frozenset(),
+    once_ended: Collection[str] = frozenset(),
+) -> Iterator[str]:
     """Each file that isn't as it is said to be: one that is kept lies there whole, and nothing else does.
 
     One that is due may lie there already, or still, and one that is being written where any is due. Of the `spoilt`
-    ones, other bytes came than KODE's.
+    ones, other bytes may have come than KODE's. The orders `once_ended` were taken back at some time.
     """
     there, files = hashes(root), dict(_files(store))
     for path, file in files.items():
         if file.state is FileState.KEPT:
-            expected = file.sha256 if file.asset in spoilt else kode.digest(file.asset)
-            if not there.get(path) == file.sha256 == expected:
+            expected = {kode.digest(file.asset)} | ({file.sha256} if file.asset in spoilt else set())
+            if there.get(path) != file.sha256 or file.sha256 not in expected:
                 yield f"{path} is kept, and is not what KODE has: {there.get(path)}, noted as {file.sha256}"
+        if file.state is FileState.GONE and not _taken_back(kode, file, once_ended):
+            yield f"{path} is gone, and nobody has deleted it"
     due = {path for path, file in files.items() if file.state in DUE_FILE}
     kept = {path for path, file in files.items() if file.state is FileState.KEPT}
     yield from (f"{path} lies there, and nobody keeps it" for path in sorted(there.keys() - kept - due))
     if not due:
         left = [path for path in taken(root) if path not in there and not _holds(path, there)]
         yield from (f"{path} was left behind" for path in sorted(left))
+
+
+def _taken_back(kode: KodeSimulator, file: File, once_ended: Collection[str]) -> bool:
+    owner = kode.desk.owner(file.asset)
+    ended = owner.status in ENDED or str(owner.collection_id) in once_ended
+    return ended or kode.desk.asset(file.asset).status == "DELETED"
 
 
 def _files(store: Store) -> Iterator[tuple[str, File]]:

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.prove import kode_stories
 from tests.prove.cuts import Whole, prove_one, record, resume, world_of
 from tests.prove.play import Play, quiet
 from tests.prove.scenarios import KINDS, Arrival, Scenario, Step, scenario
 from tests.prove.world import UNMAPPED, Cut, Event, Fault, Knife, Script, World, folder_in_memory
 
 SEEDS = (3, 8, 21, 34)
+KODE_SEEDS = (17, 52)
 PAIRED = 55
 SMALL = Scenario(
     0,
@@ -30,6 +32,23 @@ SMALL = Scenario(
     portal={},
     nordnet={},
     sydnet={},
+)
+FILES = Scenario(
+    0,
+    arrivals=(Arrival("files", portal="kode"),),
+    steps=(
+        Step("arrive", 0),
+        Step("kode", 0, ("add_file", {"filename": "plan.pdf", "on": "order"})),
+        Step("name", 0),
+        Step("pass", value=True),
+        Step("kode", 0, ("delete_file", {"file": 0})),
+        Step("time", value=61.0),
+        Step("pass", value=True),
+    ),
+    portal={},
+    nordnet={},
+    sydnet={},
+    kode={},
 )
 
 
@@ -105,9 +124,24 @@ def test_every_event_is_a_cut_point_and_those_that_change_nothing_share_a_run(wh
 
 
 def test_every_kind_of_order_comes_in_the_first_scenarios() -> None:
-    names = {teller.__name__ for teller in KINDS}
-    kinds = {arrival.kind for seed in range(400) for arrival in scenario(seed).arrivals}
+    names = {teller.__name__ for teller in (*KINDS, *kode_stories.KINDS)}
+    kinds = {arrival.kind for seed in range(600) for arrival in scenario(seed).arrivals}
     assert len(kinds) >= len(names)
+
+
+def test_a_fifth_of_the_scenarios_has_an_account_at_kode_of_either_generation() -> None:
+    accounts = [chosen.kode for chosen in map(scenario, range(200)) if chosen.kode is not None]
+    assert len(accounts) == 40
+    assert {account.get("generation", "v20") for account in accounts} == {"v20", "v17"}
+
+
+def test_each_effect_on_the_disk_is_a_cut_point(folder: Path) -> None:
+    world = world_of(FILES, folder)
+    recorded = record(FILES, world, 1)
+    first = {moment.events[0] for moment in recorded.moments}
+    assert first >= {Event.PART_MADE, Event.FILE_WRITTEN, Event.FILE_RENAMED, Event.FILE_REMOVED}
+    assert {path for moment in recorded.moments for path in moment.snapshot.files} >= {"kode:7000001/plan.pdf"}
+    world.end()
 
 
 def test_what_is_ours_already_is_told_so_whether_or_not_the_answer_is_lost(folder: Path) -> None:
@@ -150,7 +184,7 @@ def test_what_was_done_while_nobody_looked_is_not_called_overdue(folder: Path) -
     assert (ended.status, ended.said) == ("delivered", 0)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS + KODE_SEEDS)
 def test_cut_at_any_event_a_scenario_ends_as_it_does_uncut(folder: Path, seed: int) -> None:
     result = prove_one(seed, folder, most=3, paired=0)
     assert [str(failure) for failure in result.failures] == []

@@ -14,7 +14,7 @@ from tests.prove import faults
 from tests.prove.world import FAULT_OPTIONS, Fault, Script, World, folder_in_memory
 
 LIMITS = Limits(timeout=0.4, rate=1000, max_answer=1_000_000)
-SEEDS = (4, 5)
+SEEDS = (4, 5, 22)
 EVERY = 37
 
 
@@ -55,6 +55,30 @@ def test_a_fault_in_process_is_to_the_program_what_it_is_on_a_wire(folder: Path,
 def _told(came: object) -> object:
     """Without a debug page's body, which repeats the headers: one more library has its own."""
     return came[:2] if isinstance(came, tuple) and came[0] == 400 else came
+
+
+def fetch(http: Http, url: str, asset: str) -> object:
+    """What one download comes to: the bytes, or the error."""
+    taken: list[bytes] = []
+    try:
+        answer = http.stream("get", f"{url}/kode/shopping/v2/assets/{asset}", take=taken.append, most=100_000)
+    except RemoteError as failure:
+        return type(failure), failure.cause
+    return answer.status, answer.content_type, b"".join(taken)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Fault if kind is not Fault.REFUSE])
+def test_a_fault_of_a_download_in_process_is_to_the_program_what_it_is_on_a_wire(folder: Path, kind: Fault) -> None:
+    options = {"seconds": 1} if kind in {Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER} else FAULT_OPTIONS.get(kind, {})
+    world = World(folder, kode={"download_auth": "none"})
+    assert world.outside.kode is not None
+    asset = world.outside.kode.add_file(int(world.outside.named()), size=3000)
+    with Host({"/kode": world.outside.kode}) as host:
+        host.fault(kind, **options)
+        on_a_wire = fetch(Http("kode", LIMITS), host.url, asset)
+    world.outside.fault(kind, **options)
+    assert _told(fetch(world._wire("kode", LIMITS), "http://127.0.0.1:9", asset)) == _told(on_a_wire)
+    world.end()
 
 
 @pytest.mark.parametrize("safe", [True, False])

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine
 
 from syncer.fulfilment.on_api import OnApiFulfilment
 from syncer.orders import Absent, Intent, Observation, Order, Page, Told
 from syncer.portals import XspPortal
 from syncer.simulators.host import Fault
 from syncer.simulators.on_api import Script
+from tests.prove.kode_machine import Account
 from tests.prove.machine import CALM, REACHED, Oblivion, Ring, Tale, Watched, run
 from tests.prove.world import PLAIN
 
@@ -21,8 +23,10 @@ SEARCH: Mapping[str, Any] = {"derandomize": True, "stateful_step_count": 40, "ph
 SHORT = settings(max_examples=15, **SEARCH)  # what it finds, `machine.prove` shrinks
 
 
-@pytest.mark.parametrize("machine", [Ring, Oblivion])
-def test_whatever_happens_nothing_is_lost_and_nothing_done_twice(tmp_path: Path, machine: type[Ring]) -> None:
+@pytest.mark.parametrize("machine", [Ring, Oblivion, Account])
+def test_whatever_happens_nothing_is_lost_and_nothing_done_twice(
+    tmp_path: Path, machine: type[RuleBasedStateMachine]
+) -> None:
     REACHED.clear()
     run(machine, tmp_path, SHORT)
     assert REACHED["killed"]

@@ -285,7 +285,7 @@ class World:
         engine.room.sources["tg"]._client._clock = self.clock.monotonic
         engine.room.sinks["script"]._run = self._run
         for porter in engine.room.porters.values():
-            porter._downloads = Inline(porter._downloads.parallel)
+            porter._downloads = Inline(porter._downloads.calls)
             porter._client._bearer._clock = self.clock.monotonic
         if self.outside.chain is not None:
             system = engine.room.sinks["gks4"]

@@ -88,6 +88,14 @@ class ChainWorld(KodeWorld):
             assert opened == Opened(f"vitec:{number}")
             return None if values is None else desk.place(f"vitec:{number}", values)
 
+    def sheet(self, number: str) -> Any:
+        """What the agent sees of the order."""
+        config = conf.load(self.config_file)
+        with self.reading() as store:
+            made = wiring.remotes_of(config, Redactor(config.secrets()), self.clock, store=store)
+            desk: Desk = wiring.desks_of(config, made, store, self.clock)["vitec"]
+            return desk.sheet(f"vitec:{number}")
+
     # --- what came of it ----------------------------------------------------------------------------------------
 
     def agent_order(self, number: str) -> Any:

@@ -150,7 +150,8 @@ def test_killed_in_the_middle_of_a_call_nothing_is_made_twice(tmp_path: Path, ca
                     tries(agent)
                 if world.kode.created() and "FINISHED" not in str(world.kode.order(int(world.placed()))):
                     deliver(world)
-                return state_is(world, agent, State.DELIVERED)() and bool(world.vitec.notes())
+                found = world.one(f"vitec:{agent.number}")
+                return found is not None and found.portal_status == State.DELIVERED
 
             world.until(lambda: is_parked(world, agent)() or is_over(), 90)
             ours = world.one(f"vitec:{agent.number}")

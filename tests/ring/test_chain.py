@@ -6,7 +6,7 @@ import pytest
 
 from syncer.orders import Park, State
 from syncer.simulators.kode.model import File
-from syncer.web.agent import Fault
+from syncer.web.agent import Awaited, Fault
 from tests.ring.chain import FORM, ChainWorld, assert_each_once
 from tests.ring.kode import assert_files_are_right
 
@@ -41,9 +41,9 @@ def test_an_order_whose_page_is_open_before_it_is_listed_waits_for_its_form(tmp_
         world.once()
         number = world.ordered()
         world.at_the_desk(number)
-        for sources in ([], None):
+        for once in (False, True):
             with world.engine() as engine:
-                engine.run_pass(sources=sources)
+                engine.run_pass(once=once, sources=None if once else [])
             assert (world.agent_order(number).state, world.agent_order(number).park) == (State.RECEIVED, None)
             assert (world.gks4.sales_orders(), world.kode.created()) == ([], [])
         assert world.at_the_desk(number, FORM) is None
@@ -151,6 +151,24 @@ def test_who_placed_an_order_is_told_as_soon_as_its_last_file_is_here(tmp_path: 
         world.once()
         assert len(world.vitec.notes()) == 1
         assert world.agent_order(number).ended_at is not None
+
+
+def test_to_the_agent_an_order_is_under_way_until_its_files_are_here(tmp_path: Path) -> None:
+    with ChainWorld(tmp_path) as world:
+        number = world.ordered()
+        world.at_the_desk(number, FORM)
+        world.once()
+        world.kode.add_file(int(world.placed()), File(name="plan.pdf"))
+        world.kode.change_status(int(world.placed()), "FINISHED")
+        world.host.fault("error_before", "kode", "assets.download", times=None)
+        world.later(minutes=2)
+        assert world.agent_order(number).state is State.DELIVERED
+        seen = world.sheet(number)
+        assert (seen.state, seen.awaited, seen.files) == (State.ACTIVE, Awaited.SUPPLIER, ())
+        world.host.clear_faults()
+        world.later(minutes=10)
+        seen = world.sheet(number)
+        assert (seen.state, seen.awaited, len(seen.files)) == (State.DELIVERED, Awaited.NOTHING, 1)
 
 
 def test_all_that_is_wrong_with_the_form_is_said_at_once(tmp_path: Path) -> None:

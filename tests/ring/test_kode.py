@@ -1,6 +1,7 @@
 """KODE's orders as a portal's: followed until long after they end, and their files kept, each once."""
 
 import json
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from syncer.files.part import Kept, Part
 from syncer.orders import FileState, Park, State
 from syncer.simulators.kode import Script
 from syncer.simulators.kode.model import File
@@ -53,6 +55,19 @@ def test_a_status_that_nobody_knows_is_kept_and_never_acted_on(folder: Path) -> 
         found = world.known(number)
         assert (found.state, found.portal_status, found.park) == (State.ACTIVE, "ARCHIVED", None)
         assert states(world, number) == [FileState.KEPT]
+
+
+def test_an_order_that_is_first_read_with_a_status_that_nobody_knows_is_followed_too(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File(), status="ARCHIVED")
+        world.once()
+        world.later(minutes=2)
+        found = world.known(number)
+        assert (found.state, found.portal_status, found.park) == (State.RECEIVED, "ARCHIVED", None)
+        assert states(world, number) == [FileState.KEPT]
+        world.kode.change_status(int(number), "FINISHED")
+        world.later(minutes=2)
+        assert world.known(number).state is State.DELIVERED
 
 
 def test_an_order_from_new_to_finished_with_a_late_file_a_deletion_and_a_refund(folder: Path) -> None:
@@ -112,6 +127,27 @@ def test_the_files_of_a_cancelled_order_go_whatever_its_tree_still_shows(folder:
         world.later(minutes=2)
         assert states(world, number) == [FileState.GONE] * 2
         assert world.on_disk() == {}
+
+
+def test_while_one_file_is_brought_to_the_disk_the_next_one_comes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming: list[bool] = []
+
+    def put(new: Part, name: str) -> Kept:
+        until = time.monotonic() + 5
+        while not coming and len(world.kode.downloads()) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        coming.append(len(world.kode.downloads()) >= 2)
+        return slowly(new, name)
+
+    slowly = Part.put
+    monkeypatch.setattr(Part, "put", put)
+    with KodeWorld(folder, lines="parallel = 1") as world:
+        world.place(File(), File())
+        world.once()
+        assert coming[0]
+        assert_files_are_right(world)
 
 
 def test_files_of_one_name_lie_side_by_side(folder: Path) -> None:
@@ -177,6 +213,18 @@ def test_a_file_that_is_too_large_parks_its_order_and_no_part_of_it_stays(folder
         world.once()
         assert sorted(states(world, number)) == [FileState.KEPT, FileState.REFUSED]
         assert "max_file_size" in (world.known(number).parked or "")
+        assert_files_are_right(world)
+
+
+def test_a_download_that_is_refused_parks_its_order_until_somebody_says_retry(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        number = world.place(File(), File())
+        world.host.fault("echo_400", "kode", "assets.download")
+        world.once()
+        assert sorted(states(world, number)) == [FileState.KEPT, FileState.REFUSED]
+        assert (world.known(number).park, "HTTP 400" in (world.known(number).parked or "")) == (Park.FILES, True)
+        assert world.say("retry", f"kode:{number}").code == 0
+        assert states(world, number) == [FileState.KEPT] * 2
         assert_files_are_right(world)
 
 

@@ -261,3 +261,38 @@ def test_a_folder_that_cannot_be_written_is_told_and_tried_again(tmp_path: Path)
         world.root.unlink()
         world.later(minutes=2)
         assert states(world, number) == [FileState.KEPT]
+
+
+def test_verify_asks_kode_how_far_each_order_is(tmp_path: Path) -> None:
+    with KodeWorld(tmp_path, at=None) as world:
+        number, other, odd = (world.place(status=status) for status in ("PROGRESS", "PROGRESS", "ARCHIVED"))
+        world.once()
+        assert world.say("verify").code == 0
+        world.kode.change_status(int(number), "FINISHED")
+        world.kode.break_order(int(other), "gone")
+        verdict = world.say("verify", "--json")
+        assert verdict.code == 1
+        assert {one["order"] for one in verdict.json["differences"]} == {f"kode:{number}", f"kode:{other}"}
+        assert world.known(odd).park is None
+
+
+def test_verify_tells_that_a_kept_file_was_changed(tmp_path: Path) -> None:
+    with KodeWorld(tmp_path, at=None) as world:
+        world.place(File(), status="PROGRESS")
+        world.once()
+        next(path for path in world.root.rglob("*") if path.is_file()).write_bytes(b"changed")
+        assert world.say("verify").code == 1
+
+
+@pytest.mark.xfail(strict=True, reason="an asset is fetched once, ever: what was removed stays removed")
+def test_files_of_an_order_that_was_cancelled_by_mistake_come_again(tmp_path: Path) -> None:
+    with KodeWorld(tmp_path) as world:
+        number = world.place(File(), status="PROGRESS")
+        world.once()
+        world.kode.change_status(int(number), "CANCELLED")
+        world.later(minutes=2)
+        world.kode.change_status(int(number), "PROGRESS")
+        world.later(minutes=2)
+        assert world.say("retry", f"kode:{number}").code == 0
+        world.later(minutes=2)
+        assert states(world, number) == [FileState.KEPT]

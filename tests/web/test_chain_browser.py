@@ -21,6 +21,7 @@ from syncer.orders import State
 from syncer.simulators.kode.model import File
 from tests.ring.chain import FORM, OFFICE, ChainWorld, assert_each_once
 from tests.ring.kode import SECRET, assert_files_are_right
+from tests.web.asking import ask
 from tests.web.test_agent_browser import faults_of
 from tests.web.test_browser import browser
 
@@ -142,6 +143,10 @@ def test_an_agent_orders_on_the_page_and_gets_the_files_within_seconds(visit: Vi
     assert visit.saves(lambda: visit.page.click("a")) == _as_kode_has_it(world, 0)
     assert visit.faults == []
     _assert_true(visit, number, link["token"])
+
+
+def test_the_first_agent_who_comes_finds_the_desk_open(service: Running) -> None:
+    assert "Länken är inte hel" in ask(service.url, "/vitec/start").text
 
 
 def _fills_in_wrongly_and_rightly(visit: Visit) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncer.orders import State, Supplied
+from syncer.orders import Park, State, Supplied
 from syncer.simulators.kode.model import File
 from syncer.web.agent import Awaited, Fault, FormKind, Opened, Reason, Refused
 from tests.ring.chain import FORM, ChainWorld, assert_each_once
@@ -382,3 +382,15 @@ def test_nothing_of_an_erased_order_is_shown_and_nothing_is_learnt_anew(world: C
     assert office.details(name) == {}
     assert office.desk.place(name, FORM) is None
     assert office.details(name) == {}
+
+
+@pytest.mark.xfail(strict=True, reason="a refused form stays: a person orders it by hand, and then says deliver")
+def test_a_form_that_kode_refuses_can_be_corrected_on_the_page(world: ChainWorld, office: AtDesk) -> None:
+    name = office.ordered()
+    assert office.desk.place(name, FORM) is None
+    world.host.fault("echo_400", "kode", "orders.create")
+    world.once()
+    assert world.agent_order(name.removeprefix("vitec:")).park is Park.REFUSED
+    sheet = office.desk.sheet(name)
+    assert sheet is not None
+    assert sheet.form is FormKind.CADASTRE
