@@ -67,6 +67,7 @@ FILES = (
 )
 FINISHED = KodeScript(((0.4, "FINISHED"),), FILES)
 WORLD_OF = 25  # kills of one world
+SPEAK = "import json, sys; from syncer import cli; [cli.main(words) for words in json.loads(sys.argv[1])]"
 SAYING = threading.Lock()  # the worlds' commands are said by several threads
 COMES_EVERY = 0.15  # seconds until the agent tries again
 CONFIG = """
@@ -332,21 +333,22 @@ class World(kills.World):
     # --- the person -----------------------------------------------------------------------------------------------
 
     def help_on(self) -> None:
-        """Each uncertain call is looked up at its remote, and the answer passed on."""
-        for each in self.read("orders", "--parked"):
-            if each["parked"].startswith("uncertain"):
-                self.resolve(each["order"], each["parked"])
+        """Each uncertain call is looked up at its remote, and the answers passed on."""
+        parked = [each for each in self.read("orders", "--parked") if each["parked"].startswith("uncertain")]
+        words = [said for each in parked if (said := self.resolve(each["order"], each["parked"]))]
+        if words:
+            self.say(sys.executable, "-c", SPEAK, json.dumps(words))
 
-    def resolve(self, name: str, sentence: str) -> None:
-        """One of them."""
+    def resolve(self, name: str, sentence: str) -> list[str]:
+        """What a person says of one of them, once they have looked; nothing where it came out meanwhile."""
         unsure = [one for one in self.read("show", name)["intents"] if one["state"] in {"uncertain", "attempting"}]
         if not unsure:
-            return
+            return []
         found, mark = self._look(name, unsure[-1])
         self.asked += 1
         self.unsaid += [f"{name}: {sentence}"] if name not in sentence or mark not in sentence else []
-        ref = ("--ref", found) if found else ()
-        self.say(*kills.SYNCER.service[:-1], "resolve", name, "not-done" if found is None else "done", *ref)
+        words = ["--config", "syncer.toml", "resolve", name, "not-done" if found is None else "done"]
+        return [*words, "--ref", found] if found else words
 
     def _look(self, name: str, intent: Mapping[str, Any]) -> tuple[str | None, str]:
         """The number that it has at its remote, or "" where it has none; None: it isn't there. And what was sought."""
@@ -388,6 +390,11 @@ class World(kills.World):
         done = self.size()
         self.program.look_again(self)
         return self._wrote_after(done)
+
+    def _wrote_after(self, size: int) -> bool:
+        with (self.folder / "journal.jsonl").open("rb") as journal:
+            journal.seek(size)
+            return any(json.loads(line)["operation"] in WRITES for line in journal)
 
     def outcome(self, *, restless: bool) -> Any:
         """The judgement."""
@@ -468,7 +475,7 @@ class Proof:
 
 
 def prove(
-    count: int = 300, seed: int = 1, processes: int = 4, *, world_of: int = WORLD_OF, span: float = 2.0,
+    count: int = 300, seed: int = 1, processes: int = 4, *, world_of: int = WORLD_OF, span: float = 1.5,
     say: Callable[[str], object] = lambda _: None,
 ) -> Proof:  # fmt: skip
     """So many kills, in worlds of `world_of` each, `processes` worlds at once. Each is said; what failed is kept."""
@@ -507,7 +514,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=4, help="worlds at once")
-    parser.add_argument("--span", type=float, default=2.0, help="seconds over which the kills are spread")
+    parser.add_argument("--span", type=float, default=1.5, help="seconds over which the kills are spread")
     chosen = parser.parse_args()
     if chosen.what == "serve":
         return serve(chosen.folder, chosen.seed)
