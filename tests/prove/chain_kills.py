@@ -7,8 +7,10 @@ the order is parked with must say what to look for. What was done to an order is
 
 import argparse
 import json
+import random
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from http.client import HTTPException
 from io import StringIO
@@ -171,7 +174,7 @@ class ChainHost(Host):
             "/xsp": portal, "/nordnet": network, "/vitec": vitec, "/gks4": gks4, "/kode": kode, "/town": town,
         }  # fmt: skip
         super().__init__(mounts, journal_path=folder / "journal.jsonl")
-        self._folder, self._draw = folder, kills.random.Random(seed)
+        self._folder, self._draw = folder, random.Random(seed)
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], read: Callable[[], bytes], line: str) -> Answer:
         """As ever, only slower."""
@@ -415,7 +418,7 @@ class World(kills.World):
 
 def _in_the_middle(kill: Kill, journal: Sequence[Mapping[str, Any]]) -> bool:
     """Whether something had been written in this life, and something was after it."""
-    moments = [kills.datetime.fromisoformat(one["at"]).timestamp() for one in journal if one["effect"] is not None]
+    moments = [datetime.fromisoformat(one["at"]).timestamp() for one in journal if one["effect"] is not None]
     return any(kill.started <= at <= kill.at for at in moments) and any(at > kill.at for at in moments)
 
 
@@ -518,7 +521,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.what == "serve":
         return serve(chosen.folder, chosen.seed)
-    kills.signal.signal(kills.signal.SIGTERM, kills._leave)
+    signal.signal(signal.SIGTERM, kills._leave)
     say = partial(print, flush=True)
     proof = prove(chosen.kills, chosen.seed, chosen.processes, span=chosen.span, say=say)
     print(proof)

@@ -114,7 +114,13 @@ def billed(chance: random.Random) -> Story:
 
 
 def billed_and_placed(chance: random.Random) -> Story:
-    return story_of("billed and placed", [brings(chance), becomes("FINISHED")], [], service=BILLED_AND_PLACED, **PLACE)
+    return story_of(
+        "billed and placed",
+        [brings(chance), becomes("FINISHED")],
+        [],
+        service=BILLED_AND_PLACED,
+        **dict[str, Any](PLACE),
+    )
 
 
 def billed_direct(_: random.Random) -> Story:
@@ -123,7 +129,7 @@ def billed_direct(_: random.Random) -> Story:
 
 def billed_in_vain(chance: random.Random) -> Story:
     mended = Step("gks4", 0, ("add_customer", {"number": UNKNOWN_CUSTOMER, "corporate": "559999-0026"}))
-    direct = {"status": "delivered"} if chance.random() < 0.3 else {}
+    direct: dict[str, Any] = {"status": "delivered"} if chance.random() < 0.3 else {}
     return story_of("billed to nobody, mended", [mended, says("retry")], [], service=BILLED_IN_VAIN, **direct)
 
 

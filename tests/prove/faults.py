@@ -23,9 +23,10 @@ from tests.prove.chain_faults import SILENT, not_made, not_shown, worked_on
 from tests.prove.cuts import Moment, Recorder, Whole, as_a_person_said, record, world_of
 from tests.prove.outside import TOKEN, writes
 from tests.prove.play import Outcome, Place, Play, full, quiet
-from tests.prove.scenarios import scenario
+from tests.prove.scenarios import CHAINED, scenario
 from tests.prove.world import Event, Fault, Knife, Outside, Snapshot, World, folder_in_memory
 
+CHAIN_EVERY = 11  # one fault in so many of a scenario of the chain, which has many calls: others in each scenario
 LATER = 90.0  # seconds from the pass with the fault to the next: longer than any remote asks for
 REST = (1201.0, 4201.0)  # seconds to passes after which nothing is waited for that a fault made wait
 UNSEEN = frozenset({Fault.EMPTY, Fault.EMPTY_AFTER, Fault.GARBAGE, Fault.GARBAGE_AFTER, Fault.CUT, Fault.BOMB})
@@ -384,7 +385,8 @@ def prove_one(seed: int, folder: Path, *, most: int = 3, until: float = math.inf
     as that goes until a time. For a sample, one in `every`.
     """
     chosen, result = scenario(seed, most), Result(scenarios=1)
-    world, chance, turn = world_of(chosen, folder), random.Random(seed), count()
+    world, chance = world_of(chosen, folder), random.Random(seed)
+    turn = count(seed if seed >= CHAINED else 0)
     try:
         whole = record(chosen, world, most)
         for plain in _worth_striking(whole, world):
@@ -443,7 +445,7 @@ def prove(runs: int, seed: int = 1, processes: int = 2, budget: float = 600.0) -
 
 
 def _prove_one(seed: int, folder: Path, until: float) -> Result:
-    return prove_one(seed, folder, until=until)
+    return prove_one(seed, folder, until=until, every=CHAIN_EVERY if seed >= CHAINED else 1)
 
 
 # --- playing one again ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The chain in the proofs, a sample: the long run is `make prove`."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ def test_a_fault_at_a_call_of_the_chain_makes_an_order_late_or_parks_it_and_noth
 def test_ten_kills_double_no_sales_order_kode_order_note_or_image(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(chain_kills.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     said: list[str] = []
     proof = chain_kills.prove(10, seed=1, processes=2, world_of=5, span=1.0, say=said.append)
     assert proof.ok, "\n".join(said)
