@@ -249,10 +249,17 @@ def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
 def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it.
 
+    AN EXCEPTION: a command that puts us off once takes one pass more by itself, when it is begun a pass later.
+
     AN EXCEPTION: who refuses our credentials, as a 400 does where a token is asked for, is left alone until a restart.
     """
     hit = plain.asked[strike.request]
     shut = hit.operation == TOKEN and strike.kind is Fault.ECHO_400
+    put_off = {
+        number
+        for number, arrival in zip(play.place.numbers, play.scenario.arrivals, strict=False)
+        if arrival.kind.endswith("put off")
+    }
     _one_more(play, once=_as_it_was(play))
     if shut:
         play.world.end()
@@ -260,7 +267,10 @@ def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")
         for number, then, now in _differing(plain.outcome, play.outcome)
-        if not shut and not hit.concerns(number) and not (number in play.place.asked and as_a_person_said(then, now))
+        if not shut
+        and number not in put_off
+        and not hit.concerns(number)
+        and not (number in play.place.asked and as_a_person_said(then, now))
     ]
     if full(play) != plain.full:
         _one_more(play, *REST)
