@@ -31,6 +31,8 @@ SECRET_NAMES = re.compile(
 IMPERSONAL = frozenset({
     "id", "type", "date", "status", "service", "xsp", "delivery", "delivery_date", "customer", "socket", "accessId",
     "service_uid", "local_id", "member",
+    "order_id", "customer_id", "tenant_id", "chain_id", "target_id", "target_type", "created_at", "vitec_status",
+    "customerId", "officeId",
 })  # fmt: skip
 SHORTEST = 3
 PASSING = 50  # secrets of run time that are kept: a hash lives for minutes, and the service for months

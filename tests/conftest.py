@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("tests.hostile.machine")  # other rooms use it, too
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--store postgresql`: the whole ring's tests on that kind of store, and those of the kills; the long run."""

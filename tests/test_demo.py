@@ -23,13 +23,15 @@ from syncer.cli import showing
 from syncer.cli.screen import Screen
 from syncer.config import load
 from syncer.simulators.courier import CourierSimulator
-from syncer.simulators.day import API_KEY, NORD_PASSWORD, NORD_USER, Day
+from syncer.simulators.day import API_KEY, BROKERS, GKS4_SECRET, HOUSEHOLDS, NORD_PASSWORD, NORD_USER, Day
 from syncer.simulators.plots import BROKEN_LINES, MORNING, POWER_CUT, UNSEEN, WISHES, Plot
 from syncer.simulators.wire import Request
 
 ROOT = Path(__file__).parent.parent
 SYNCER = [sys.executable, "-m", "syncer"]
 ALL_DAY = (*MORNING, *UNSEEN, *BROKEN_LINES, *POWER_CUT, *WISHES)
+TAKEN_BACK = "Kommunale avgifter.xlsx"
+VISIT = ("Vi behöver några uppgifter från dig", "Skriv som i exemplet.", "2 050,00 NOK", "the agent saves 2 files")
 ENOUGH = 120  # seconds after which something surely hangs
 
 # --- the demo, as anyone runs it ------------------------------------------------------------------------------
@@ -99,19 +101,64 @@ def test_every_trouble_of_the_day_did_happen(played: Played) -> None:
         ("tjansteguiden", "add_message", "timeout_after"),
         ("sydnet", "orders.create", "too_many"),
         ("courier", "parcels.book", "reset_after"),
+        ("kode", "orders.create", "reset_after"),
+        ("gks4", "sales_orders.create", "reset_after"),
     }
     logins = [entry for entry in journal(played.kept) if entry["operation"] == "api_login"]
-    assert len(logins) > len(re.findall(r"^  \$ syncer", played.out, re.MULTILINE))  # one session ended early
+    calling = re.findall(r"^  \$ syncer (?:--once|deliver|resolve|retry)", played.out, re.MULTILINE)
+    assert len(logins) > len(calling)  # one session ended early
     assert "killed with SIGKILL, in the middle of its calls" in played.out
 
 
 def test_each_hour_is_told_with_its_pass(played: Played) -> None:
     assert re.findall(r"^(\d\d:00)  \S", played.out, re.MULTILINE) == [
-        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "16:00",
+        "08:00", "09:00", "10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "16:00",
     ]  # fmt: skip
     assert played.out.count("$ syncer --once") == 8
     for command in ("deliver", "resolve", "retry"):
         assert re.search(rf"\$ syncer {command} \d+.*exit 0", played.out)
+
+
+def test_orders_of_kode_are_named_settled_and_shown_with_their_files(played: Played) -> None:
+    assert re.search(r"\$ syncer kode watch 7000001 7000002 7000003 .*exit 0", played.out)
+    assert re.search(r"\$ syncer resolve 77\d+ done --ref 7000005 .*exit 0", played.out)
+    shown = played.out.partition("$ syncer show kode:7000001")[2].partition("$ syncer files kode:7000001")
+    for part in (shown[0], shown[2].partition("What came of each order")[0]):
+        states = re.findall(r"(\S.*?)  +(kept|gone) +[\d,]+ +[0-9a-f]{12}", part)
+        assert states == [("Ferdigattest.pdf", "kept"), ("Ferdigattest (2).pdf", "kept"), (TAKEN_BACK, "gone")]
+    steps = [line.split()[-1] for line in shown[0].splitlines() if "order.read" in line]
+    assert list(dict.fromkeys(steps)) == ["received", "active", "delivered"]
+
+
+def test_an_agent_s_order_is_billed_placed_and_given_back_once(played: Played) -> None:
+    visit = played.out.partition("$ syncer run")[2].partition("16:00")[0]
+    assert [part for part in VISIT if part not in visit] == []
+    rows = [line.split() for line in played.out.partition("billed in GKS4\n   order")[2].splitlines()]
+    (agents,) = [row for row in rows if row[:2] == ["✓", "vitec:ord-7781"]]
+    assert agents[-4:] == ["500004", "7000006", "2", "1"]
+    made = [entry["effect"] for entry in effects(played) if entry["effect"]["what"] == "sales_order"]
+    assert len({one["reference"] for one in made}) == len(made) == 4
+    assert re.search(r"\$ syncer resolve 77\d+ done --ref 500003 .*exit 0", played.out)
+
+
+def test_what_is_kept_of_kode_lies_in_its_orders_folder_and_nothing_else(played: Played) -> None:
+    files = played.kept / "state" / "files"
+    assert sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()) == [
+        "kode:7000001/Ferdigattest (2).pdf",
+        "kode:7000001/Ferdigattest.pdf",
+        "kode:7000004/Meglerpakke.zip",
+        "kode:7000005/Meglerpakke.zip",
+        "kode:7000006/Ferdigattest.pdf",
+        "kode:7000006/Situasjonskart.pdf",
+    ]
+    orders = [entry["effect"]["order"] for entry in effects(played) if entry["effect"]["what"] == "order"]
+    assert orders == ["7000004", "7000005", "7000006"]
+    assert "a file can't be kept: its address is at localhost" in " ".join(played.out.split())
+    assert "leak" not in {entry["effect"]["what"] for entry in effects(played)}
+
+
+def effects(played: Played) -> list[dict[str, Any]]:
+    return [entry for entry in journal(played.kept) if entry["effect"]]
 
 
 def test_off_a_terminal_there_are_no_colours_and_nothing_that_moves(played: Played) -> None:
@@ -288,6 +335,38 @@ def order_of_nobody(hand: Hand) -> None:
     hand.tell(hand.day.portal.add_order(), "received")
 
 
+def bill(day: Day, name: str, customer: str = HOUSEHOLDS) -> None:
+    """A sales order, as the program makes it."""
+    host, form = day.host, {"content-type": "application/x-www-form-urlencoded"}
+    asked = urlencode({"client_id": "shop-bridge", "client_secret": GKS4_SECRET, "grant_type": "client_credentials"})
+    token = json.loads(host.ask("POST", "/gks4/connect/token", form, asked.encode, "").body)["access_token"]
+    line = {"articleNumber": "BB-250", "description": "Bredband", "quantity": 1, "unitPrice": 395.0}
+    order = {
+        "customerNumber": customer, "name": name, "purchaseOrderNumber": name, "purchaseDate": "2031-05-04",
+        "language": "sv", "currency": "SEK", "salesOrderLines": [line],
+    }  # fmt: skip
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    answer = host.ask("POST", "/gks4/api/v1/salesorders", headers, json.dumps(order).encode, "")
+    assert answer.status is not None
+    assert answer.status < 300, answer.body
+
+
+def test_judge_notices_what_is_billed_wrongly() -> None:
+    with Day() as day:
+        (case,) = day.add([Plot(kind="billed", service="3106", billed=True)])
+        name = f"tjansteguiden:{case.number}"
+
+        def complaints() -> tuple[str, ...]:
+            (billed,) = day.judge([]).billed
+            return billed.complaints
+
+        assert complaints() == ("0 sales orders, not 1",)
+        bill(day, name)
+        assert complaints() == ()
+        bill(day, name, BROKERS)
+        assert complaints() == ("2 sales orders, not 1", f"billed to {BROKERS}, not to {HOUSEHOLDS}")
+
+
 LIES: dict[str, tuple[Callable[[Hand], object], str]] = {
     "activated twice": (activated_again, "begun 2 times, not 1"),
     "activated though it was refused": (activated_though_refused, "begun 1 times, not 0"),
@@ -317,6 +396,10 @@ LIES: dict[str, tuple[Callable[[Hand], object], str]] = {
     "set aside without need": (lambda hand: hand.seen[0].update(parked="a bug"), "set aside: a bug"),
     "something done for nobody": (order_of_nobody, "something was done that no order asked for"),
     "a write where there was nothing to do": (write_after_the_close, "and yet wrote"),
+    "a sales order of nobody": (
+        lambda hand: bill(hand.day, "tjansteguiden:990001"),
+        "a sales order that no order asked for",
+    ),
     "a simulator that broke": (
         lambda hand: hand.day.host.crashes.append("Traceback\nKeyError: 'x'"),
         "a simulator broke: KeyError",
@@ -377,7 +460,7 @@ def test_simulate_can_be_tried_by_pasting_what_it_prints(
         ["bash", "-ec", paste + "true"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=ENOUGH
     )
     assert tried.returncode == 1, tried.stderr  # orders are set aside
-    assert "36      35" in tried.stdout, tried.stdout
+    assert "39      38" in tried.stdout, tried.stdout
     process.terminate()
     assert process.wait(ENOUGH) == 0
 
@@ -432,7 +515,7 @@ def test_demo_configuration_has_no_problem_and_no_warning(monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     config = load(showing.demo_file())
     assert config.warnings == ()
-    assert set(config.fulfilments) == {"nordnet", "sydnet", "courier", "desk"}
+    assert set(config.fulfilments) == {"nordnet", "sydnet", "courier", "desk", "kode_orders"}
     assert set(config.secrets()) == set(day.secrets.values())
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "events.md"
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 ROW = re.compile(r"^\| `([a-z]+\.[a-z_]+)` \|(.*)\|$", re.MULTILINE)
-EVENT = re.compile(r"(order|file|intent|portal|remote|service|pass|store)\.[a-z_]+")
+EVENT = re.compile(r"(order|file|intent|kode|portal|remote|service|pass|store)\.[a-z_]+")
 SILENT = {Woke, Unchanged}  # that a time has come, or that all is as it was, is no news
 
 

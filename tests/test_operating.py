@@ -17,6 +17,9 @@ COVERED = (
     "remote is down", "wrong credentials", "too many calls", "uncertain", "no route", "refused", "overdue",
     "unreadable", "disk is full", "damaged", "locked", "exit code 75", "exit code 78", "watchdog", "clock", "restore",
     "another machine", "erase a person", "upgrade", "add a portal", "rotate a secret",
+    "file can't be kept", "may or may not have", "refuses our credentials", "push was missed", "disk for files",
+    "changed or deleted", "write to ambita", "reverse proxy", "link opens nothing", "refuses an office",
+    "note on a home", "sales order", "isn't registered", "refuses our secret", "agents' pages",
 )  # fmt: skip
 
 

@@ -17,6 +17,17 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^|/)syncer (.*)")
+SECRETS = (
+    "xsp.secret",
+    "nordnet.secret",
+    "db.secret",
+    "kode_client.secret",
+    "kode_user.secret",
+    "kode_push.secret",
+    "vitec_m40017.secret",
+    "gks4.secret",
+)
+SYSTEMS = ("XSP", "ON-API", "KODE", "a command", "a person", "Vitec Connect", "GKS4")
 TODAY = date(2026, 11, 22)
 REASONS = {
     Park.ROUTE: "no route for service … of …",
@@ -31,9 +42,12 @@ REASONS = {
     Park.PORTAL: "… refused a status: …",
     Park.CANCEL: "… can't cancel it any more: …",
     Park.REOPENED: "… says active again after it said delivered",
+    Park.FILES: "a file can't be kept: …",
+    Park.REGISTER: "not registered: …",
+    Park.AWAITED: "the agent must open its page within …",
     Park.BUG: "a bug in syncer, …",
 }
-NOT_YET = {Park.FILES, Park.REGISTER, Park.AWAITED}  # nothing that can be configured leads there yet
+NOT_YET: set[Park] = set()  # nothing that can be configured leads there yet
 
 
 def blocks(kind: str) -> list[str]:
@@ -86,7 +100,7 @@ def test_the_configuration_can_be_used_after_each_step(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    for name in ("xsp.secret", "nordnet.secret", "db.secret"):
+    for name in SECRETS:
         secret = tmp_path / name
         secret.write_text("an-invented-secret\n")
         secret.chmod(0o600)
@@ -94,8 +108,9 @@ def test_the_configuration_can_be_used_after_each_step(
     file.write_text(text, encoding="utf-8")
     config = load(file, TODAY)
     expected = {"has no route", "is not there or can't be run"}  # before the routes; and a program that is an example
+    known = ["tjansteguiden", *(name for name in ("kode", "vitec") if f"[portals.{name}]" in text)]
     assert [warning for warning in config.warnings if not any(word in str(warning) for word in expected)] == []
-    assert list(config.portals) == ["tjansteguiden"]
+    assert list(config.portals) == known
 
 
 def test_the_last_step_routes_everything_that_is_configured() -> None:
@@ -116,6 +131,19 @@ def test_each_reason_to_park_an_order_is_explained() -> None:
     assert set(REASONS) | NOT_YET == set(Park)
     assert not NOT_YET & set(REASONS)
     assert [park for park, words in REASONS.items() if words not in README] == []
+
+
+def test_of_each_system_it_is_said_what_is_done_and_why_something_is_not() -> None:
+    table = README.partition("\n## What it can do with each system\n")[2].partition("\n## ")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in re.findall(r"^\|.*$", table, re.MULTILINE)
+    ]
+    assert head[1:-1] == ["polled", "acknowledged", "stepped", "files", "cancel", "looked up by our key"]
+    assert [row[0].split("**")[1] for row in rows] == list(SYSTEMS)
+    for system, *cells in rows:
+        assert len(cells) == len(head) - 1, system
+        for cell in cells[:-1]:
+            assert re.match(r"done\b|to do\b|exempt: ..", cell), f"{system}: {cell}"
 
 
 def test_there_is_one_place_for_the_picture() -> None:

@@ -11,6 +11,18 @@ EPILOG = """exit codes: 0 all well; 1 done, but something needs a look; 2 wrong 
 75 another syncer holds the store; 78 the configuration is wrong"""
 STATES = ("new", "received", "active", "waiting", "delivered", "cancelled")  # the core's, whose import takes a while
 
+RECIPIENT = {  # who gets what is ordered from KODE: the option, and what it is
+    "name": "the name",
+    "company-name": "the company",
+    "email": "the e-mail address",
+    "phone": "the telephone number",
+    "alias": "the alias",
+    "delivery-address": "the address",
+    "address2": "the address's second line",
+    "address3": "the address's third line",
+    "postal-code": "the postal code",
+}
+
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace | None:
     """The arguments, with the function to run as `run`; None, after printing help, where nothing was asked for."""
@@ -62,6 +74,7 @@ def words() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_reading(commands)
     _add_acting(commands)
+    _add_kode(commands)
     _add_keeping(commands)
     _add_playing(commands)
     return parser
@@ -101,6 +114,9 @@ def _add_reading(commands: Any) -> None:
         commands, "files", "filing", "an order's files: where they are, and what became of each", json=True
     )
     files.add_argument("order", metavar="ORDER", help="PORTAL:ID, or the ID where it is unique")
+    files.add_argument(
+        "--again", action="store_true", help="fetch those anew that are missing or were changed on the disk"
+    )
     messages = _command(
         commands, "messages", "messages", "what portals say to all who use them, newest first", json=True
     )
@@ -138,6 +154,44 @@ def _add_acting(commands: Any) -> None:
         _command(commands, name, "acting", text).add_argument("order", metavar="ORDER")
 
 
+def _add_kode(commands: Any) -> None:
+    kode = commands.add_parser("kode", help="ask and order in KODE", description="ask and order in KODE")
+    deeds = kode.add_subparsers(dest="deed", metavar="COMMAND", title="commands", required=True)
+    products = _command(deeds, "products", "kode", "what can be ordered in a municipality", json=True)
+    products.add_argument("municipality", metavar="MUNICIPALITY", help="its four digits")
+    watch = _command(deeds, "watch", "kode", "follow orders that were placed elsewhere", json=True)
+    watch.add_argument("id", metavar="ID", nargs="+", help="the order's number in KODE")
+    _add_order(_command(deeds, "order", "ordering", "order, once a price was shown and agreed to", json=True))
+    for deed in deeds.choices.values():
+        deed.add_argument("--portal", metavar="NAME", help="which, where several are KODE's")
+
+
+def _add_order(order: argparse.ArgumentParser) -> None:
+    order.add_argument("kind", choices=["cadastre", "share", "map"], help="what it is about")
+    order.add_argument("--product", metavar="CODE", nargs="+", action="extend", default=[], help="what is ordered")
+    order.add_argument("--reference", metavar="TEXT", default="", help="yours: the assignment's, and the invoice's")
+    order.add_argument("--cadastre", metavar="NUMBERS", help="9999-12-34-0-0: all five, with hyphens")
+    order.add_argument("--address", metavar="TEXT", help="the property's: STREET, POSTAL CODE PLACE")
+    order.add_argument("--organization-number", metavar="N", help="the cooperative's, of a share")
+    order.add_argument("--share-number", metavar="N", help="the share's")
+    order.add_argument("--geometry", type=Path, metavar="FILE", help="a GeoJSON polygon, of a map")
+    order.add_argument("--spatial-reference", metavar="N", help="25832 or 25833, of a map")
+    order.add_argument(
+        "--data", type=_pair, metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="what products ask for"
+    )
+    for name, what in RECIPIENT.items():
+        order.add_argument(f"--{name}", metavar="TEXT", help=f"{what} of who gets it")
+    order.add_argument("--yes", action="store_true", help="don't ask: order at whatever it costs")
+    order.add_argument("--again", action="store_true", help="though it isn't known whether the same was ordered before")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text}: write KEY=VALUE, system=UTM say")
+    return key, value
+
+
 def _add_keeping(commands: Any) -> None:
     reread = _command(commands, "reread", "keeping", "read an order again, or a portal's list in depth")
     reread.add_argument("what", metavar="ORDER|PORTAL", nargs="+")
@@ -149,6 +203,9 @@ def _add_keeping(commands: Any) -> None:
     _command(commands, "recheck", "keeping", "after a database was brought back: look up all that is open")
     forget = _command(commands, "forget", "keeping", "erase personal data past its retention now", json=True)
     forget.add_argument("order", metavar="ORDER", nargs="*", help="that of these ended orders, whatever its age")
+    links = _command(commands, "links", "keeping", "an order's page and file addresses that others may hold", json=True)
+    links.add_argument("order", metavar="ORDER")
+    links.add_argument("--revoke", action="store_true", help="none of them opens anything any more")
     completion = _command(commands, "completion", "completing", "a script for the shell: completion on Tab")
     completion.add_argument(
         "shell", choices=["bash", "zsh", "orders", "portals"], help="or the names that the script asks for"

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,7 +45,12 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _counts(config: Config) -> str:
-    parts = (config.portals, "portals"), (config.fulfilments, "fulfilments"), (config.routes, "routes")
+    parts: list[tuple[Sized, str]] = [
+        (config.portals, "portals"),
+        (config.fulfilments, "fulfilments"),
+        (config.routes, "routes"),
+    ]
+    parts += [(config.order_systems, "order systems")] if config.order_systems else []
     counted = (f"{len(part)} {name if len(part) != 1 else name.removesuffix('s')}" for part, name in parts)
     return f"{config.path}: " + ", ".join(counted)
 

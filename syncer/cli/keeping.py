@@ -1,4 +1,4 @@
-"""The commands that keep the store: backup, restore, recheck, forget, reread."""
+"""The commands that keep the store: backup, restore, recheck, forget, reread, links."""
 
 import argparse
 import signal
@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import NoReturn
 
+from rich.markup import escape
+
 from syncer.cli.acting import acting_store, bar, stopping
 from syncer.cli.naming import order_name
 from syncer.cli.opening import opened, store_url
-from syncer.cli.printing import print_json
+from syncer.cli.printing import console, iso, print_json, table, when
 from syncer.config import Config
-from syncer.store import Store, StoreError
+from syncer.store import Address, Purpose, Store, StoreError
 from syncer.telemetry import log
 from syncer.wiring import engine_of
 
@@ -107,6 +109,48 @@ def _ended(store: Store, names: list[str]) -> bool:
             print(f"{name} is {found[0].state}: end it first, with `syncer cancel {name}`, say", file=sys.stderr)
             ended = False
     return ended
+
+
+def links(arguments: argparse.Namespace) -> int:
+    """The addresses of an order's page and files that others may hold: what each opens, and until when; or none more.
+
+    The addresses themselves are kept nowhere.
+    """
+    config = _with_a_store(arguments)
+    with Store.open(store_url(config), exclusive=False) as store:
+        name = order_name(store, arguments.order)
+        if name is None:
+            return 2
+        now = datetime.now(UTC)
+        revoked = store.revoke(name, now) if arguments.revoke else 0
+        found = store.addresses(name)
+    if arguments.json:
+        facts = [_facts(one) for one in found]
+        print_json({"order": name, "revoked": revoked, "links": facts})
+        return 0
+    if arguments.revoke:
+        print(f"{name}: {revoked} links were valid, and none is any more")
+    elif not found:
+        print(f"{name}: nobody was given a link")
+    else:
+        rows = [[escape(_opening(one)), when(one.made_at, config.timezone), _valid(one, now, config)] for one in found]
+        console().print(table(["Opens", "Made", "Valid"], rows))
+    return 0
+
+
+def _facts(one: Address) -> dict[str, str | None]:
+    times = {name: iso(getattr(one, name)) for name in ("made_at", "expires_at", "revoked_at")}
+    return {"opens": one.purpose, "asset": one.asset} | times
+
+
+def _opening(one: Address) -> str:
+    return f"file {one.asset}" if one.purpose is Purpose.FILE else "page"
+
+
+def _valid(one: Address, now: datetime, config: Config) -> str:
+    if one.revoked_at is not None:
+        return f"revoked {when(one.revoked_at, config.timezone)}"
+    return f"{'until' if one.expires_at > now else 'ended'} {when(one.expires_at, config.timezone)}"
 
 
 def reread(arguments: argparse.Namespace) -> int:

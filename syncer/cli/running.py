@@ -4,10 +4,11 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from syncer.cli.opening import config_path, level, opened, store_url
 from syncer.cli.streams import aside, let_go
@@ -19,7 +20,10 @@ from syncer.service import Flags, Systemd, Work, heeding, serve
 from syncer.store import Store, StoreError
 from syncer.telemetry import Redactor, configure, log
 from syncer.web import Called, Site
-from syncer.wiring import engine_of, site_of, utc
+from syncer.wiring import desks_of, engine_of, remotes_of, site_of, utc
+
+if TYPE_CHECKING:
+    from syncer.web.agent import Desk
 
 MIGRATION = 600  # seconds that a large database may take at its first start after an upgrade
 
@@ -33,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         systemd.extend(MIGRATION, "opens the database, and brings it up to date")
         with Store.open(store_url(config)) as store:
             service = _Configured(arguments, store, config, redactor, Heart(_late(config)))
-            with _pages(service) as passed, _noted(store):
-                serve(service.work(), flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
+            with _pages(service) as (work, passed), _noted(store):
+                serve(work, flags=flags, reread=service.reread, on_pass=passed, systemd=systemd)
     let_go(sys.stdout)  # a log that finds no room is no failure of the service
     return 0
 
@@ -51,11 +55,13 @@ def _noted(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
-    """Health, metrics and the status page, where they are configured; to be told of each pass."""
+def _pages(service: "_Configured") -> Iterator[tuple[Work, Callable[[Summary], None]]]:
+    """Health, metrics and the pages, where they are configured; to be told of each pass. The work to be done is made
+    before anybody can ask: an agent would find nobody at the desk.
+    """
     heart = service.heart
     if service.config.web is None:
-        yield lambda summary: heart.beat(summary.seconds, summary.polled)
+        yield service.work(), lambda summary: heart.beat(summary.seconds, summary.polled)
         return
     from syncer.web import counting, serving  # Flask takes a while
 
@@ -66,8 +72,9 @@ def _pages(service: "_Configured") -> Iterator[Callable[[Summary], None]]:
         heart.beat(summary.seconds, summary.polled)
         metrics.passed(summary)
 
-    with serving(service.site, service.store, heart.pulse, metrics):
-        yield passed
+    work = service.work()
+    with serving(service.site, service.store, heart.pulse, metrics, lambda: service.desks):
+        yield work, passed
 
 
 @dataclass(slots=True)
@@ -81,6 +88,7 @@ class _Configured:
     heart: Heart
     called: Callable[[Called], None] | None = None
     shown: Site | None = None
+    desks: "Mapping[str, Desk]" = field(default_factory=dict)
 
     def site(self) -> Site:
         """What the pages say of the configuration."""
@@ -94,7 +102,9 @@ class _Configured:
 
     def _work_of(self, config: Config) -> Work:
         every = {name: portal.poll_every for name, portal in config.portals.items()}
-        engine = engine_of(config, self.store, self.redactor, called=self.called)
+        made = remotes_of(config, self.redactor, store=self.store)
+        engine = engine_of(config, self.store, self.redactor, called=self.called, made=made)
+        self.desks = desks_of(config, made, self.store)
         return Work(engine, every, config.privacy.erase_after, _longest_call(config))
 
     def reread(self) -> Work | None:

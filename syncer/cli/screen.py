@@ -21,9 +21,11 @@ from rich.table import Table
 from rich.text import Text
 
 from syncer.cli.printing import STATE_COLOURS, console
+from syncer.simulators.archive import Filed
 from syncer.simulators.day import Hour
 from syncer.simulators.host import Entry, Host
 from syncer.simulators.judging import Judgement, Verdict
+from syncer.simulators.ledger import Billed
 
 Orders = Sequence[Mapping[str, Any]]
 MOST_NUMBERS = 8
@@ -49,7 +51,7 @@ class Screen:
 
     def begin(self) -> None:
         """What is about to be seen."""
-        remotes = "A portal, two city networks and a courier are pretended, on this machine."
+        remotes = "A portal, two city networks, a courier, KODE, Vitec and GKS4 are pretended, on this machine."
         program = "The program is the real one, begun anew for each pass; a pass stands for an hour."
         self._out.print(f"[bold]A day with syncer.[/] {remotes} {program}")
 
@@ -85,8 +87,29 @@ class Screen:
                 self._say(f"[yellow]problem[/] {escape(problem)}")
         else:
             self._say("[red]killed[/] with SIGKILL, in the middle of its calls")
+        self.stand(before, after)
+
+    def service(self) -> None:
+        """The program runs as a service now."""
+        self._out.print("  [bright_black]$[/] [bold]syncer run[/]  [bright_black]until the agent has gone[/]")
+
+    def seen(self, what: str) -> None:
+        """Something that the agent did at the service's page, and saw there."""
+        self._say(escape(what))
+
+    def stand(self, before: Orders, after: Orders) -> None:
+        """How the orders stand now."""
         for line in _news(before, after):
             self._say(line)
+
+    def look_on(self) -> None:
+        """A heading over what a person looks at in the end."""
+        self._out.print()
+        self._title("One order of KODE's, from its beginning to its end")
+
+    def _title(self, text: str) -> None:
+        title = f"[bold]{text}[/]"
+        self._out.print(Rule(title, align="left", style="bright_black") if self._out.is_terminal else title)
 
     def _command(self, ran: Ran) -> None:
         words = " ".join(word for word in ran.words if word != "--json")
@@ -109,9 +132,16 @@ class Screen:
     def judgement(self, judgement: Judgement, journal: Sequence[Entry]) -> None:
         """What came of each order, whether all agree, and where they don't."""
         self._out.print()
-        title = "[bold]What came of each order[/]"
-        self._out.print(Rule(title, align="left", style="bright_black") if self._out.is_terminal else title)
+        self._title("What came of each order")
         self._out.print(_outcomes(judgement.verdicts, narrow=self._out.width < NARROW))
+        if judgement.filed:
+            self._out.print()
+            self._title("And of the files in KODE")
+            self._out.print(_filed(judgement.filed))
+        if judgement.billed:
+            self._out.print()
+            self._title("And of what was billed in GKS4")
+            self._out.print(_billed(judgement.billed))
         self._out.print()
         for line in _conclusion(judgement, journal):
             self._out.print(line)
@@ -179,7 +209,7 @@ def _news(before: Orders, after: Orders) -> Iterator[str]:
 
 
 def _number(order: Mapping[str, Any]) -> str:
-    """The portal's number, which is enough with one portal. A row without one has a name of our own."""
+    """The portal's number, which is enough here: KODE's are others. A row without one has a name of our own."""
     return escape(str(order["external_id"]))
 
 
@@ -209,13 +239,12 @@ def _outcomes(verdicts: Sequence[Verdict], *, narrow: bool) -> Table:
 
 
 def _outcome(verdict: Verdict, *, narrow: bool) -> tuple[str, ...]:
-    mark = "[bold red]✗[/]" if verdict.complaints else "[green]✓[/]"
     told = " ".join(f"[{STATE_COLOURS[status]}]{status}[/]" for status in verdict.written)
     kind, why = escape(verdict.case.plot.kind), escape(verdict.parked or "")
     if narrow and why:
         kind += f"\n[bright_black]{why}[/]"
     return (
-        mark,
+        _mark(verdict.complaints),
         verdict.case.number,
         kind,
         told or "[bright_black]nothing[/]",
@@ -225,23 +254,68 @@ def _outcome(verdict: Verdict, *, narrow: bool) -> tuple[str, ...]:
     )
 
 
+def _filed(verdicts: Sequence[Filed]) -> Table:
+    """A row to each of KODE's orders."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("")
+    made.add_column("order", no_wrap=True)
+    made.add_column("what it was")
+    made.add_column("KODE says")
+    made.add_column("files kept", justify="right")
+    made.add_column("removed", justify="right")
+    made.add_column("set aside because")
+    for verdict in verdicts:
+        figures = [str(number or "") for number in (verdict.kept, verdict.removed)]
+        words = escape(verdict.kind), verdict.status, *figures, escape(verdict.parked or "")
+        made.add_row(_mark(verdict.complaints), verdict.order, *words)
+    return made
+
+
+def _billed(verdicts: Sequence[Billed]) -> Table:
+    """A row to each order that is billed."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "order", "what it was", "sales order", "in KODE"):
+        made.add_column(name, no_wrap=name == "order")
+    made.add_column("files saved", justify="right")
+    made.add_column("notes", justify="right")
+    for one in verdicts:
+        figures = [str(number or "") for number in (one.saved, one.notes)]
+        words = escape(one.kind), " ".join(one.sales_orders), " ".join(one.placed)
+        made.add_row(_mark(one.complaints), escape(one.order), *words, *figures)
+    return made
+
+
+def _mark(complaints: Sequence[str]) -> str:
+    return "[bold red]✗[/]" if complaints else "[green]✓[/]"
+
+
 def _conclusion(judgement: Judgement, journal: Sequence[Entry]) -> Iterator[str]:
     wrong = [verdict for verdict in judgement.verdicts if verdict.complaints]
     for verdict in wrong:
         for complaint in verdict.complaints:
             yield f"[red]✗ {verdict.case.number}[/] ({escape(verdict.case.plot.kind)}): {escape(complaint)}"
+    for filed in judgement.filed:
+        for complaint in filed.complaints:
+            yield f"[red]✗ {filed.order}[/] ({escape(filed.kind)}): {escape(complaint)}"
+    for billed in judgement.billed:
+        for complaint in billed.complaints:
+            yield f"[red]✗ {escape(billed.order)}[/] ({escape(billed.kind)}): {escape(complaint)}"
     for stray in judgement.strays:
         yield f"[red]✗[/] {escape(stray)}"
     right = len(judgement.verdicts) - len(wrong)
     colour = "green" if judgement.ok else "red"
     yield f"[bold {colour}]{right} of {len(judgement.verdicts)} orders are as they should be[/]: {_effects(journal)}."
+    if judgement.filed:
+        kept, removed = (sum(getattr(one, name) for one in judgement.filed) for name in ("kept", "removed"))
+        yield f"Of {len(judgement.filed)} orders in KODE {kept} files are kept, {removed} were removed again."
     if judgement.ok:
-        yield "Program, portal and networks agree: nothing was lost, and nothing done twice."
+        yield "Program, portals and networks agree: nothing was lost, and nothing done twice."
 
 
 def _effects(journal: Sequence[Entry]) -> str:
     made = Counter(entry.effect["what"] for entry in journal if entry.effect is not None)
     words = {"status": "statuses", "message": "messages", "activate": "activations", "parcel": "parcels"}
+    words |= {"order": "orders in KODE", "download": "downloads", "sales_order": "sales orders", "note": "notes"}
     struck = sum(entry.fault is not None for entry in journal)
     done = ", ".join(f"{made[what]} {word}" for what, word in words.items())
     return f"{done} in {len(journal)} requests, {struck} of them struck by a fault"

@@ -9,20 +9,22 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NoReturn
 
 from syncer.cli.screen import Ran, Screen, export_lines
-from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, SYD_USER, VITEC_PASSWORD, Day
+from syncer.simulators.archive import NO_EVIDENCE, Evidence, on_disk
+from syncer.simulators.day import API_USER, GKS4_SECRET, NORD_USER, PUSH_PORT, SYD_USER, VITEC_PASSWORD, Day
 
 PATIENCE = 116.0  # seconds that the whole demo may take
 PORT = 9000  # config/demo.toml's
@@ -71,19 +73,40 @@ def play(day: Day, program: "Program", screen: Screen) -> bool:
         screen.hour(hour)
         program.wait_until(hour.not_before, screen)
         for words in hour.words:
-            with screen.busy(" ".join(words), day.host):
-                ran = program.run(*words)
-            screen.word(ran)
+            say(words, day, program, screen)
+        if hour.visit:
+            before, orders = orders, received(day, program, screen)
+            screen.stand(before, orders)
+            continue
         with screen.busy("a pass", day.host):
             ran = program.run("--once", "--json", kill_after=hour.kill_after)
             before, orders = orders, program.orders()
         screen.one_pass(ran, before, orders)
-    return conclude(day, orders, screen)
+    screen.look_on()
+    for words in day.last_words():
+        say(words, day, program, screen)
+    return conclude(day, orders, screen, program.evidence())
 
 
-def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen) -> bool:
+def received(day: Day, program: "Program", screen: Screen) -> list[dict[str, Any]]:
+    """The agent at the page of the service, which runs for so long; how the orders stand then."""
+    screen.service()
+    with program.serving() as url, screen.busy("the agent's visit", day.host):
+        for what in day.visit(url):
+            screen.seen(what)
+    return program.orders()
+
+
+def say(words: tuple[str, ...], day: Day, program: "Program", screen: Screen) -> None:
+    """A person's command, and its answer."""
+    with screen.busy(" ".join(words), day.host):
+        ran = program.run(*words)
+    screen.word(ran)
+
+
+def conclude(day: Day, orders: list[dict[str, Any]], screen: Screen, evidence: Evidence = NO_EVIDENCE) -> bool:
     """Shows what came of each order, and returns whether all is as it should be."""
-    judgement = day.judge(orders)
+    judgement = day.judge(orders, evidence)
     screen.judgement(judgement, day.host.journal)
     return judgement.ok
 
@@ -95,8 +118,11 @@ class Program:
         self._day = day
         self._log = folder / "syncer.log"
         self._config = folder / "demo.toml"
-        self._config.write_text(_localized(demo_file().read_text(encoding="utf-8"), day.host.url), encoding="utf-8")
+        self._pages = f"127.0.0.1:{_free_port()}"
+        text = _localized(demo_file().read_text(encoding="utf-8"), day.host.url)
+        self._config.write_text(text.replace(f"127.0.0.1:{PUSH_PORT}", self._pages), encoding="utf-8")
         self._until = time.monotonic() + PATIENCE
+        self._files = folder / "state" / "files"
         self._environment = {name: text for name, text in os.environ.items() if name != "SYNCER_CONFIG"} | dict(
             day.secrets
         )
@@ -118,11 +144,37 @@ class Program:
             raise GivenUp(f"`syncer {' '.join(words)}` ended with {ran.code}: {self._last_word()}")
         return ran
 
-    def _started(self, words: tuple[str, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """The program as a service, and where its pages are; it is told to end afterwards."""
+        with self._log.open("ab") as log, self._started(("run",), log, log) as process:
+            try:
+                self._wait_for_pages(process)
+                yield f"http://{self._pages}"
+                process.terminate()
+                code = process.wait(max(0.1, self._until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise GivenUp("`syncer run` does not end") from None
+            finally:
+                process.kill()  # nothing where it has ended
+        if code:
+            raise GivenUp(f"`syncer run` ended with {code}: {self._last_word()}")
+
+    def _wait_for_pages(self, process: subprocess.Popen[bytes]) -> None:
+        host, _, port = self._pages.partition(":")
+        while process.poll() is None and time.monotonic() < self._until:
+            with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return
+            time.sleep(0.05)
+        raise GivenUp(f"`syncer run` does not begin: {self._last_word()}")
+
+    def _started(
+        self, words: tuple[str, ...], log: IO[bytes], out: IO[bytes] | int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "syncer", "--config", str(self._config), *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=log,
             env=self._environment,
             start_new_session=True,
@@ -132,6 +184,11 @@ class Program:
         """The program's own view of its orders."""
         found: list[dict[str, Any]] = json.loads(self.run("orders", "--json").out)
         return found
+
+    def evidence(self) -> Evidence:
+        """What lies in the files' directory, and the program's word on the order whose files all went again."""
+        name = f"{self._day.bureau.name}:{self._day.bureau.refunded}"
+        return Evidence(on_disk(self._files), {name: json.loads(self.run("files", name, "--json").out)})
 
     def wait_until(self, at: datetime | None, screen: Screen) -> None:
         """Waits for a moment of the day, if it hasn't come yet."""
@@ -150,6 +207,13 @@ class Program:
     def _last_word(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "without a word"
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 def _localized(text: str, url: str) -> str:
@@ -199,7 +263,7 @@ def simulate(arguments: argparse.Namespace) -> int:
             return 1
         if not arguments.empty:
             day.begin()
-        print("\n".join(_how_to(day)), flush=True)
+        print("\n".join([*_how_to(day), *([] if arguments.empty else _agents_link(day))]), flush=True)
         _live(day, over, empty=arguments.empty)
     return 0
 
@@ -209,12 +273,21 @@ def _live(day: Day, over: threading.Event, *, empty: bool) -> None:
     next_order = time.monotonic() + ORDER_EVERY
     while not over.wait(TICK_EVERY):
         day.tick()
+        day.push()
         if not empty and time.monotonic() >= next_order:
             next_order += ORDER_EVERY
             case = day.add_another()
             print(
                 f"{datetime.now(UTC).astimezone():%H:%M:%S}  a new order, {case.number}: {case.plot.kind}", flush=True
             )
+
+
+def _agents_link(day: Day) -> Iterator[str]:
+    query = day.broker.order()["query"]
+    yield "With `syncer run` in place of `--once`, an agent's order is at, for ten minutes:"
+    yield ""
+    yield f"  http://127.0.0.1:{PUSH_PORT}/vitec/start?{query}"
+    yield ""
 
 
 def _how_to(day: Day) -> Iterator[str]:
@@ -228,6 +301,7 @@ def _how_to(day: Day) -> Iterator[str]:
     kode = day.kode.tokens.credentials
     yield f"  kode        {url}/kode                         client {kode.client_id} {kode.client_secret}"
     yield f"                                                 user {kode.username} {kode.password}"
+    yield f"                                                 pushes to `syncer run` on port {PUSH_PORT}"
     yield f"  vitec       {url}/vitec/                       username partner, password of M40017 {VITEC_PASSWORD}"
     yield f"  gks4        {url}/gks4/                        client_id shop-bridge, client_secret {GKS4_SECRET}"
     yield f"  control     {url}/_control                     GET journal, state; POST fault, clear, call"

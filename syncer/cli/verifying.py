@@ -1,4 +1,4 @@
-"""`syncer verify`: compares what is here with what the remotes say, and writes nothing anywhere."""
+"""`syncer verify`: compares what is here with what the remotes and the disk say, and writes nothing anywhere."""
 
 import argparse
 import sys
@@ -52,4 +52,5 @@ def _print(verdict: Verdict) -> None:
     colour = "green" if verdict.ok else "red"
     out.print(
         f"[{colour}]{len(verdict.differences)} differences[/] in {verdict.orders} orders, {verdict.questions} questions"
+        + (f", {verdict.files} files" if verdict.files else "")
     )

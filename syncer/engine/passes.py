@@ -256,8 +256,10 @@ class Engine:
             except Exception as bug:  # noqa: BLE001 - the pass's edge: one source's bug stays its own
                 self._not_polled_for_a_bug(name, bug, tally)
                 return None
-            if page is None:
+            if page is None:  # its orders are read one by one: it is as well as those calls say
                 room.health.release(name)
+                if room.health.up(name, room.now()):
+                    room.store.note_poll(name, room.now())
                 return Accounting()
             room.health.well(name, room.now())
             if page.warning:
@@ -363,7 +365,7 @@ class Engine:
             ]
 
         def done(walk: Walk) -> None:
-            claims.give_back(walk.held.id)
+            claims.give_back(walk.held.id, keeps=walk.name in tally.fetching)
             self._progress.say("working", claims.over, claims.had)
 
         def left(walk: Walk) -> None:
@@ -473,7 +475,7 @@ class _Claims:
         with self._lock:
             had = one.id in self._had or self._rounds[one.id] >= MOST_ROUNDS
             if had or one.order.name in self._tally.blocked:
-                if one.id not in self._in_hand:
+                if one.id not in self._in_hand and one.order.name not in self._tally.fetching:
                     self._to_give.append(one.id)
                 return False
             self.had += 1
@@ -482,14 +484,16 @@ class _Claims:
             self._in_hand.add(one.id)
         return True
 
-    def give_back(self, row: int, *, again: bool = False) -> None:
+    def give_back(self, row: int, *, again: bool = False, keeps: bool = False) -> None:
         """An order is out of hand; `again`: it could not be worked on, and is to be had in the next round.
 
         Not in this one: what it waits for need not be what the store says that it needs, and it would be had at once.
+        What `keeps` its lease is taken up again by this worker alone, as long as it lives.
         """
         with self._lock:
             self._in_hand.discard(row)
-            self._to_give.append(row)
+            if not keeps:
+                self._to_give.append(row)
             self.over += not again
             if again:
                 self.had -= 1

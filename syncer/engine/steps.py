@@ -59,11 +59,15 @@ REFUSALS = (TellRefused, MessageRefused, RegisterRefused, GiveRefused, Refused, 
 
 @dataclass(slots=True)
 class Tally:
-    """What a pass has done so far. Calls are counted where they are made."""
+    """What a pass has done so far. Calls are counted where they are made.
+
+    `fetching` are the orders of which files are on their way: no other worker is to have them meanwhile.
+    """
 
     advanced: set[str] = field(default_factory=set)
     parked: set[str] = field(default_factory=set)
     blocked: set[str] = field(default_factory=set)
+    fetching: set[str] = field(default_factory=set)
     problems: dict[str, str] = field(default_factory=dict)
 
     def note(self, applied: Applied) -> None:
@@ -294,9 +298,17 @@ class Walk:
             self._room.health.well(order.portal, self._room.now())
             return self._apply(Illegible(self._clean(str(failure), order)), raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
+            if isinstance(failure, Unavailable) and failure.order_only and not self._stopped():
+                return self._put_off(order, failure, order.portal)
             return self._remote_failed(order, failure, order.portal)
         self._room.health.well(order.portal, self._room.now())
         return self._apply(seen)
+
+    def _put_off(self, order: Order, failure: Unavailable, remote: str) -> InHand | None:
+        """What failed is about this order alone: the remote is well, and the others' go on."""
+        self._room.health.well(remote, self._room.now())
+        self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+        return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
 
     def _follow(self, order: Order) -> InHand | None:
         target = order.fulfilment or ""
@@ -312,22 +324,34 @@ class Walk:
         return self._apply(seen)
 
     def _fetch(self, order: Order) -> InHand | None:
-        """Sees to an order's files. Whatever goes wrong, those that came are kept."""
+        """Sees to an order's files. Whatever goes wrong, those that came are kept.
+
+        That may take no call, and says nothing of the remote's health: whether an outage is over, a look finds out.
+        """
+        if order.portal in self._admitted and not self._room.health.up(order.portal, self._room.now()):
+            return self._look(order)
         if not self._once((order.name, Act.FETCH)):
             return self._later(AGAIN)
+        self._tally.fetching.discard(order.name)
+        return self._fetch_some(order)
+
+    def _fetch_some(self, order: Order) -> InHand | None:
         try:
             seen = self._room.porters[order.portal].fetch(order, self._enough, patient=self._patient)
         except Unreadable as failure:
-            self._room.health.well(order.portal, self._room.now())
             self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
             return self._later(AGAIN * 10, raw=failure.raw or None)
         except (Unavailable, AccessDenied) as failure:
             if isinstance(failure, Unavailable) and failure.order_only:
-                self._trouble(f"{order.name}: {self._clean(str(failure), order)}")
+                cause = self._clean(str(failure), order)
+                log().warning("order.files_delayed", remote=order.portal, cause=cause)
+                self._trouble(f"{order.name}: {cause}")
                 return self._later(timedelta(seconds=failure.retry_after or AGAIN.total_seconds()))
             return self._remote_failed(order, failure, order.portal)
-        self._room.health.well(order.portal, self._room.now())
-        return self._later(SOON) if seen is None else self._apply(seen)
+        if seen is not None:
+            return self._apply(seen)
+        self._tally.fetching.add(order.name)
+        return self._later(SOON)
 
     def _enough(self) -> bool:
         """Whether no more should be begun in this pass."""
@@ -476,6 +500,7 @@ class Walk:
             not self._stopped()
             and not self._over()
             and intent.target not in self._besides
+            and intent.target in self._room.sinks  # else `_gone` says what is the matter
             and self._tries[intent.key, Act.SEND] < MOST_TRIES
             and self._room.health.up(intent.target, self._room.now())
             and self._has_place(intent.target)

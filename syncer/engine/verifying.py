@@ -1,16 +1,18 @@
 """Whether the remotes say what we say: every open order, and those that ended lately. Reads only, there and here.
 
-What a difference asks for is told as a command; nothing is decided about any order.
+Whether their files lie on the disk is compared too (`disks`). What a difference asks for is told as a command;
+nothing is decided about any order.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from threading import Lock
 
+from syncer.engine.differing import About, Difference
+from syncer.engine.disks import Cabinet, Disks
 from syncer.engine.protocols import Follower, Sink, Source
 from syncer.errors import AccessDenied, Rejected, RemoteError, Unavailable, Unreadable
 from syncer.orders import (
@@ -49,28 +51,6 @@ SAYS: Mapping[type[Observation], str] = {Begun: "under way", Done: "done", Faile
 ONCE = "syncer --once"
 
 
-class About(StrEnum):
-    """What a difference is about."""
-
-    STATUS = "status"  # the portal says another status than here
-    UNREAD = "unread"  # the remote doesn't show it
-    UNKNOWN = "unknown"  # the portal has an order that isn't here
-    FULFILMENT = "fulfilment"  # the fulfilment is farther, or less far, than here
-    UNCERTAIN = "uncertain"  # a call's outcome isn't known here
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that a remote says otherwise, and the command that mends it."""
-
-    order: str
-    remote: str
-    about: About
-    ours: str
-    theirs: str
-    command: str
-
-
 @dataclass(frozen=True, slots=True)
 class Unasked:
     """A remote that could not be asked, why, and how many questions are left."""
@@ -82,12 +62,13 @@ class Unasked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it. `orders` were compared, by `questions` to remotes."""
+    """What came of it. `orders` were compared, by `questions` to remotes, and `files` on the disk."""
 
     orders: int
     questions: int
     differences: tuple[Difference, ...]
     unasked: tuple[Unasked, ...]
+    files: int = 0
 
     @property
     def ok(self) -> bool:
@@ -109,24 +90,30 @@ class Parties:
     now: Callable[[], datetime]
     help_for: Callable[[Order], str]
     say: Callable[[str, int, int], None] = field(default=lambda *_: None)
+    cabinets: Mapping[str, Cabinet] = field(default_factory=dict)
 
 
 Question = Callable[[InHand], Difference | None]
 
 
 def verify(parties: Parties, ended_since: datetime) -> Verdict:
-    """Compares every order that is open, or ended since a time, with what its portal and its fulfilment say."""
+    """Compares every order that is open, or ended since a time, with what its portal and its fulfilment say, and its
+    files with what lies on the disk.
+    """
     desks = {name: _Desk(name, parties) for name in (*parties.sources, *parties.sinks)}
     asks = _Asks(parties)
     try:
         tasks = [desks[name].ask_whole(partial(asks.unknown, name)) for name in parties.sources]
-        orders = 0
+        disks, orders, filed = Disks(parties.store, parties.cabinets, parties.say), 0, []
         for held in parties.store.to_verify(ended_since):
             orders += 1
+            if held.order.portal in parties.cabinets:
+                filed.append(held.order.name)
             for name, question in asks.about(held):
                 if name in desks:
                     tasks.append(desks[name].ask(question, held))
-        found = [one for at, task in enumerate(tasks) for one in _said(parties, at, len(tasks), task)]
+        found = list(disks.compare(filed))  # while the remotes are asked
+        found += [one for at, task in enumerate(tasks) for one in _said(parties, at, len(tasks), task)]
     finally:
         for desk in desks.values():
             desk.close()
@@ -135,6 +122,7 @@ def verify(parties: Parties, ended_since: datetime) -> Verdict:
         len(tasks),
         tuple(sorted(found, key=lambda one: (one.order, one.about))),
         tuple(desk.unasked for desk in desks.values() if desk.unasked is not None),
+        disks.files,
     )
 
 

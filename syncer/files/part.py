@@ -94,6 +94,7 @@ class Part:
             if kind is not None:
                 _drop(self.name, self.folder, self.tap)
         finally:
+            self.trouble = ValueError("the file is closed")  # its number may be another file's soon
             os.close(self.number)
             os.close(self.folder)
 

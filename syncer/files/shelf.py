@@ -20,6 +20,7 @@ from syncer.files.part import Kept, Part
 from syncer.files.trouble import NotThere, explained
 
 ATTEMPTS = 100  # at a folder that another process removes each time, since it is empty
+PIECE = 256 * 1024  # bytes that are read at once
 Pour = Callable[[Callable[[bytes], None]], None]
 
 
@@ -66,14 +67,19 @@ class Shelf:
             disk.sync(root, self._tap, "root.sync")
         return removed
 
-    def check(self, folder: str, name: str, size: int, sha256: str) -> str | None:
-        """What is wrong with a file that was kept so, as the end of a sentence about it; None where nothing is."""
+    def check(
+        self, folder: str, name: str, size: int, sha256: str, seen: Callable[[int], None] = lambda _: None
+    ) -> str | None:
+        """What is wrong with a file that was kept so, as the end of a sentence about it; None where nothing is.
+
+        `seen` is told of how many bytes more were read.
+        """
         try:
             number = self._number(folder, name)
             if number is None:
                 return "is not a file"
             with os.fdopen(number, "rb") as file:
-                return _difference(file, Kept(size, sha256))
+                return _difference(file, Kept(size, sha256), seen)
         except FileNotFoundError:
             return "is missing"
         except OSError as error:
@@ -223,9 +229,12 @@ def _see_that_plain(*names: str) -> None:
             raise ValueError("not a plain name for a file or a folder")
 
 
-def _difference(file: BufferedReader, kept: Kept) -> str | None:
+def _difference(file: BufferedReader, kept: Kept, seen: Callable[[int], None]) -> str | None:
     size = os.fstat(file.fileno()).st_size
     if size != kept.size:
         return f"was changed: {size} bytes instead of {kept.size}"
-    same = hashlib.file_digest(file, "sha256").hexdigest() == kept.sha256
-    return None if same else "was changed: other contents"
+    found = hashlib.sha256()
+    while piece := file.read(PIECE):
+        found.update(piece)
+        seen(len(piece))
+    return None if found.hexdigest() == kept.sha256 else "was changed: other contents"

@@ -36,17 +36,6 @@ from syncer.remotes.kode import Kode, OrderUnknown, Placing, Tree, Wanted
 UNDER_WAY = {status: OurWord(status) for status in ("NEW", "PROGRESS")}
 FINISHED = OurWord("FINISHED")
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})
-DELIVERY = {  # the route's names for the members of deliveryInformation (section 6.2)
-    "name": "name",
-    "company_name": "companyName",
-    "email": "email",
-    "phone": "phone",
-    "alias": "alias",
-    "delivery_address": "address",
-    "address2": "address2",
-    "address3": "address3",
-    "postal_code": "postalCode",
-}
 NO_CANCEL = OurWord("KODE has no way to cancel an order: ask support@ambita.com")
 
 
@@ -54,12 +43,13 @@ NO_CANCEL = OurWord("KODE has no way to cancel an order: ask support@ambita.com"
 class Wish:
     """What a route places: one order of `kind` on `products`, each with `data`.
 
-    `fields` are templates by the names of `Placing`, and of the delivery's members.
+    `fields` are templates by the names of `Placing`, `delivery` by those of `deliveryInformation` (section 6.2).
     """
 
     kind: Literal["cadastre", "share", "map"]
     products: tuple[str, ...]
     fields: dict[str, str] = field(default_factory=dict)
+    delivery: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
 
 
@@ -108,10 +98,9 @@ class KodeFulfilment:
         if wish is None:
             raise Rejected(self.name, "orders.create", "no route places this order any more")
         filled = {name: fill(template, order.details) for name, template in wish.fields.items()}
-        delivery = {DELIVERY[field]: text for field, text in filled.items() if field in DELIVERY}
         return Placing(
             OrderKind(wish.kind),
-            tuple(Wanted(code, wish.data) for code in wish.products),
+            tuple(Wanted(code, wish.data) for code in codes_of(order) or wish.products),
             filled.get("reference") or key,
             key,
             address=filled.get("address"),
@@ -120,7 +109,7 @@ class KodeFulfilment:
             share_number=filled.get("share_number"),
             geometry=self._geometry(filled.get("geometry")),
             spatial_reference=filled.get("spatial_reference"),
-            delivery=delivery,
+            delivery={name: fill(template, order.details) for name, template in wish.delivery.items()},
         )
 
     def _geometry(self, text: str | None) -> Mapping[str, Any] | None:
@@ -167,6 +156,12 @@ class KodeFulfilment:
     def check(self) -> str:
         """One harmless call: signs in."""
         return self._client.check()
+
+
+def codes_of(order: Order) -> tuple[str, ...]:
+    """The products that an agent has chosen on the order's page, in place of the route's; none where none were."""
+    chosen = order.details.get("form", {}).get("product")
+    return tuple(chosen.split()) if isinstance(chosen, str) else ()
 
 
 def _progress(tree: Tree) -> Observation:

@@ -8,4 +8,6 @@ from syncer.orders.cure import *  # noqa: F403 - each names its public words its
 from syncer.orders.decide import *  # noqa: F403
 from syncer.orders.filling import *  # noqa: F403
 from syncer.orders.plan import *  # noqa: F403
+from syncer.orders.rules import *  # noqa: F403
+from syncer.orders.seen import *  # noqa: F403
 from syncer.orders.values import *  # noqa: F403

@@ -6,7 +6,8 @@ Shared by every room that shows an order. Nothing is decided in here: the plan i
 from datetime import datetime
 
 from syncer.orders.plan import Act, Next, plan
-from syncer.orders.values import Intent, Order, Park, Rules
+from syncer.orders.rules import Rules
+from syncer.orders.values import Intent, Order, Park
 
 __all__ = ["help_for", "upcoming"]
 

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from syncer.orders.plan import SLOWLY, Act, Next, deadline, next_rung, plan, route_of
-from syncer.orders.values import (
-    FINAL,
-    SUPPLIED,
+from syncer.orders.rules import Rules, Terms
+from syncer.orders.seen import (
     Absent,
     Begun,
     Broke,
@@ -25,27 +24,19 @@ from syncer.orders.values import (
     GiveRefused,
     Held,
     Illegible,
-    Intent,
-    IntentState,
-    Kind,
     MessageLeft,
     MessageRefused,
     Moved,
     NotDone,
     NotRegistered,
     Observation,
-    Order,
-    Park,
     Read,
     Refused,
     Registered,
     RegisterRefused,
     Retried,
-    Rules,
-    State,
     Supplied,
     TellRefused,
-    Terms,
     Told,
     Unchanged,
     Unclear,
@@ -53,8 +44,8 @@ from syncer.orders.values import (
     Withdrawn,
     WithdrawRefused,
     Woke,
-    Work,
 )
+from syncer.orders.values import FINAL, SUPPLIED, Intent, IntentState, Kind, Order, Park, State, Work
 
 __all__ = ["IGNORED", "IMPOSSIBLE", "TABLE", "Decision", "Impossible", "Rule", "decide"]
 
@@ -134,7 +125,7 @@ def _wake(order: Order, step: Next, now: datetime) -> datetime | None:
     if step.act is Act.FIND:  # parked for another reason: it is looked up again now and then
         fresh = step.intent is not None and step.intent.at is None
         return now if fresh else now + SLOWLY
-    if step.act is Act.FETCH:
+    if step.act is Act.FETCH or (step.act is Act.WATCH and order.files_due):
         return now
     if step.act is Act.LOOK:
         return now + UNREADABLE_AGAIN if order.park is Park.UNREADABLE and not order.look_due else now
@@ -192,6 +183,8 @@ def _overdue(order: Order, seen: Observation, now: datetime, rules: Rules) -> Or
 
 
 def _end(order: Order, now: datetime, rules: Rules) -> Order:
+    if _says_nothing(order, order.portal_status, rules):
+        return order
     if not order.final or order.portal_status != order.state:
         return order.but(ended_at=None)
     if order.ended_at is not None:
@@ -262,6 +255,7 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     """The portal's word, taken over: details, wish, files and status."""
     if order.hold_until is not None and seen.wish_at != order.wish_at:
         order = order.but(hold_until=seen.wish_at)
+    first, known = order.state is State.NEW, order.service != ""
     order = order.but(
         explained=order.explained or seen.explained,
         service=seen.service or order.service,
@@ -274,11 +268,28 @@ def _read(order: Order, seen: Read, now: datetime, rules: Rules) -> Order:
     )
     if order.park in {Park.UNREADABLE, Park.AWAITED}:
         order = _unpark(order)
-    first = order.state is State.NEW
-    if order.portal in rules.watched and first and seen.status in set(State):
-        return order.but(portal_status=seen.status, seen_at=now, state=State(seen.status))
+    if order.portal in rules.watched and first:  # it is there, whatever they call it
+        state = State(seen.status) if seen.status in set(State) else State.RECEIVED
+        return order.but(portal_status=seen.status, seen_at=now, state=state)
+    if _says_nothing(order, seen.status, rules):
+        return order.but(portal_status=seen.status, seen_at=now)
+    if _says_nothing(order, order.portal_status, rules):
+        order = order.but(portal_status=order.state)  # as before it said that
     order = _status_seen(order, seen.status, now)
+    if seen.old and (first or not known):
+        order = _perhaps_done(order, seen.old)
     return order.but(register_doubt=seen.ours or order.taken_over) if first else order
+
+
+def _says_nothing(order: Order, status: str | None, rules: Rules) -> bool:
+    """Whether an ended order of a portal that is only asked is said to be something that nobody knows."""
+    return order.final and order.portal in rules.watched and status not in set(State)
+
+
+def _perhaps_done(order: Order, why: str) -> Order:
+    """Where nothing tells whether a former life has done it, a person does: it is not begun on a guess."""
+    untouched = order.work is Work.UNBEGUN and not order.final and not order.doubt
+    return _park(order, Park.TAKEOVER, why) if untouched and order.park is None else order
 
 
 def _details(order: Order, seen: Read) -> Mapping[str, Mapping[str, Any]]:
@@ -293,8 +304,10 @@ def _supplied(order: Order, seen: Supplied, now: datetime, rules: Rules) -> Orde
 
 
 def _kept(order: Order, seen: Supplied, _now: datetime, _rules: Rules) -> Order:
-    """Added to what is known; what says nothing new changes nothing."""
+    """Added to what is known; what says nothing new changes nothing, and of two forms the first counts."""
     before = order.details.get(seen.section)
+    if seen.section == "form" and before is not None:
+        return order
     section = {**(before or {}), **seen.values}
     return order if section == before else order.but(details={**order.details, seen.section: section})
 
@@ -307,7 +320,7 @@ def _unchanged(order: Order, _seen: Unchanged, now: datetime, _rules: Rules) -> 
 
 def _fetched(order: Order, seen: Fetched, _now: datetime, _rules: Rules) -> Order:
     order = order.but(files_due=seen.left)
-    return order if not seen.refused else _park(order, Park.FILES, _beside(order, seen.refused))
+    return order if not seen.refused else _park(order, order.park or Park.FILES, _beside(order, seen.refused))
 
 
 def _moved(order: Order, seen: Moved, now: datetime, _rules: Rules) -> Order:
@@ -595,7 +608,9 @@ def _not_done(order: Order, _seen: NotDone, _now: datetime, _rules: Rules) -> Or
 
 
 def _delivered_by_hand(order: Order, _seen: DeliveredByHand, _now: datetime, rules: Rules) -> Order:
-    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE)
+    """What a fulfilment has begun and not done, a person delivers past it: no result of it is waited for."""
+    past = order.work in {Work.BEGUN, Work.FAILED} and rules.terms.get(order.fulfilment or "", Terms()).followed
+    return _by_hand(order, State.DELIVERED, rules).but(work=Work.DONE, given_all=order.given_all or past)
 
 
 def _cancelled_by_hand(order: Order, _seen: CancelledByHand, _now: datetime, rules: Rules) -> Order:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from syncer.orders.values import lookup
+from syncer.orders.rules import lookup
 
 __all__ = ["Unfilled", "fill", "names_in"]
 

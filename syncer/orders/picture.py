@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from syncer.orders.decide import TABLE
-from syncer.orders.values import FINAL, OBSERVATIONS, Observation, State
+from syncer.orders.seen import OBSERVATIONS, Observation
+from syncer.orders.values import FINAL, State
 
 __all__ = ["picture"]
 

@@ -8,21 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from syncer.orders.values import (
-    OPEN_INTENT,
-    Intent,
-    IntentState,
-    Kind,
-    Order,
-    Park,
-    Route,
-    Rules,
-    State,
-    Terms,
-    Watch,
-    Work,
-    lookup,
-)
+from syncer.orders.rules import Route, Rules, Terms, Watch, lookup
+from syncer.orders.values import OPEN_INTENT, Intent, IntentState, Kind, Order, Park, State, Work
 
 __all__ = ["Act", "Next", "deadline", "needs", "next_rung", "pace", "plan", "remote_of", "route_of", "signed"]
 
@@ -31,7 +18,6 @@ SLOWLY = timedelta(hours=1)  # a parked order that may still come right by itsel
 MESSAGE_LIMIT = 255  # the portal's own limit isn't documented (xsp.md, section 12)
 QUICK = timedelta(hours=1)  # most that is delivered without a person is (kode.md, section 13)
 RAREST = timedelta(hours=1)
-SET_ASIDE = frozenset({Park.BUG, Park.REOPENED})  # of a watched order: else it is asked about, parked or not
 LOOKED_BEFORE = frozenset({Kind.SUBMIT, Kind.REGISTER, Kind.GIVE})
 FOLLOWED_PARKS = frozenset({Park.DEADLINE, Park.VANISHED})
 
@@ -90,7 +76,7 @@ def needs(step: Next, order: Order) -> tuple[str, ...]:
 def plan(order: Order, intent: Intent | None, now: datetime, rules: Rules) -> Next:
     """The next step of `order`, whose open intent is `intent`."""
     if order.portal in rules.watched:
-        return _to_read(order) or _to_watch(order, rules.watched[order.portal], now)
+        return _to_watch(order, rules.watched[order.portal], now)
     if intent is not None and intent.state in OPEN_INTENT:
         return _go_on(order, intent, now, rules)
     step = (
@@ -150,17 +136,34 @@ def _to_read(order: Order) -> Next | None:
 
 
 def _to_watch(order: Order, watch: Watch, now: datetime) -> Next:
-    """An order of a portal that is only asked: its files first, then how far it is, ever rarer."""
-    if order.work is not Work.UNBEGUN:
-        return Next(Act.NOTHING, f"a person has ended it here, and {order.portal} isn't asked any more")
-    if order.park in SET_ASIDE:
-        return Next(Act.PERSON, f"parked: {order.parked}")
-    if order.files_due:
+    """An order of a portal that is only asked: its files first, then how far it is, ever rarer.
+
+    While files don't come it is asked all the same: it may have been cancelled meanwhile. Of one that a person has
+    ended here, only what happens to its files is done.
+    """
+    over = order.final and order.ended_at is not None and now >= order.ended_at + watch.follow_for
+    step = _to_read(order)
+    if step is not None and (order.look_due or not over):
+        return step
+    every = pace(watch.poll_every, now - (order.ended_at or order.created_at or now))
+    asked = order.seen_at is not None and abs(now - order.seen_at) < every
+    ended_here = order.work is not Work.UNBEGUN
+    if order.files_due and order.park is not Park.BUG and (asked or ended_here):
         return Next(Act.FETCH, "files are to be fetched or removed", order.wake_at)
-    if order.final and order.ended_at is not None and now >= order.ended_at + watch.follow_for:
+    if order.park is Park.BUG or ended_here:
+        return _not_asked(order)
+    if order.files_due:
+        return Next(Act.WATCH, f"its files are still to come, and {order.portal} is asked how far it is", order.wake_at)
+    if over:
         return Next(Act.NOTHING, f"the order is {order.state}, and no more files are waited for")
     why = f"{order.portal} is asked how far it is" if not order.final else f"it is {order.state}; files may still come"
-    return Next(Act.WATCH, why, now + pace(watch.poll_every, now - (order.ended_at or order.created_at or now)))
+    return Next(Act.WATCH, why, now + every)
+
+
+def _not_asked(order: Order) -> Next:
+    if order.park in {Park.BUG, Park.REOPENED}:
+        return Next(Act.PERSON, f"parked: {order.parked}")
+    return Next(Act.NOTHING, f"a person has ended it here, and {order.portal} isn't asked any more")
 
 
 def pace(poll_every: timedelta, age: timedelta) -> timedelta:

@@ -5,6 +5,7 @@ what the store knows of them; where they lie on the disk is the shelf's business
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,12 +22,14 @@ from syncer.orders import (
     FileState,
     Found,
     Intent,
+    Moved,
     Observation,
     Order,
     Page,
     Read,
     State,
     Unchanged,
+    Work,
 )
 from syncer.portals.downloads import Downloads
 from syncer.remotes.http import TOO_LONG
@@ -40,7 +43,6 @@ STATES = {
     "REFUNDED": State.CANCELLED,
 }
 TAKEN_BACK = frozenset({"CANCELLED", "REFUNDED"})  # the files on the order are no longer ours to keep (section 8.3)
-BESIDE = 2  # to each call that KODE takes at once: while one file is brought to the disk, the next one comes
 MOMENT = 0.5  # seconds that a pass waits for downloads
 AGAIN = 60.0  # seconds until a download that failed is tried again
 PATIENCE = timedelta(hours=1)  # with a file whose fresh address is refused too: it may not be ready yet
@@ -48,10 +50,14 @@ NOT_LISTED = "it was no longer listed when it was to be fetched"
 
 
 class Ledger(Protocol):
-    """What is known of files, for good."""
+    """What is known of orders and their files, for good."""
 
     def files(self, name: str) -> list[File]:
         """An order's files."""
+        ...
+
+    def newest(self, portal: str) -> str | None:
+        """The id of a portal's newest order; None where there is none."""
         ...
 
     def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool:
@@ -61,7 +67,9 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many come at once."""
+    """What a portal's files may take: `size` is in bytes and for one file, `parallel` how many of one order come at
+    once. One more of all orders together has to be possible.
+    """
 
     size: int = 500_000_000
     parallel: int = 4
@@ -88,13 +96,23 @@ class KodePortal:
         self._now = now
         self._stopped = stopped
         self._swept = False
-        self._downloads: Downloads[_Outcome] = Downloads(BESIDE * limit.parallel)
+        self._downloads: Downloads[_Outcome] = Downloads(limit.parallel)
+        self._asked = True  # or is about to be: a life begins with what is due
 
     # --- source -----------------------------------------------------------------------------------------------
 
-    def poll(self, _cursor: Cursor, _oldest_open: Callable[[], datetime | None]) -> Page | None:
-        """KODE has no list of orders (section 1): each is named by a push, by a person, or placed by us."""
-        return None
+    def poll(self, cursor: Cursor, _oldest_open: Callable[[], datetime | None]) -> Page | None:
+        """KODE has no list of orders (section 1): each is named by a push, by a person, or placed by us.
+
+        Where none was asked about since the last poll, one is: whether KODE answers is to be known all the same.
+        """
+        asked, self._asked = self._asked, False
+        newest = None if asked else self._ledger.newest(self.name)
+        if newest is None:
+            return None
+        with suppress(Rejected, Unreadable):  # an answer, whatever it says
+            self._client.order(newest)
+        return Page((), (), cursor)
 
     def read(self, order: Order) -> Observation:
         """The order as it is there now, and what that means for each of its files.
@@ -105,7 +123,8 @@ class KodePortal:
         tree = self._tree(order)
         known = {file.asset: file for file in self._ledger.files(order.name)}
         news = tuple(_news(tree, known, retried=order.park is None))
-        due = any(file.state in DUE_FILE for file in (known | {file.asset: file for file in news}).values())
+        due = any(_is_due(file, order) for file in (known | {file.asset: file for file in news}).values())
+        due = due or bool(self._downloads.over(order.name))  # what came of those is still to be told
         status = STATES.get(tree.status, tree.status) or "(none)"
         details = _details(tree)
         kept = dict(order.details) == details or (order.ended_at is not None and not order.details)  # erased is erased
@@ -114,6 +133,7 @@ class KodePortal:
         return Read(status, details=order.details if kept else details, files=news, files_due=due)
 
     def _tree(self, order: Order) -> Tree:
+        self._asked = True
         try:
             return self._client.order(order.external_id)
         except OrderUnknown as unknown:
@@ -127,9 +147,9 @@ class KodePortal:
         """Removes what is no longer ours to keep, and fetches what isn't here yet, several files at once.
 
         Downloads go on by themselves: unless `patient`, they are waited for a moment only, and None says that they are
-        still under way.
+        still under way. Of an order that a person has ended, files are removed only.
         """
-        due = [file for file in self._ledger.files(order.name) if file.state in DUE_FILE]
+        due = [file for file in self._ledger.files(order.name) if _is_due(file, order)]
         visit = _Visit(order, folder_of(order.name), patient, enough)
         try:
             self._sweep()
@@ -139,8 +159,9 @@ class KodePortal:
         wanted = [file for file in due if file.state is FileState.WANTED]
         self._begin(visit, wanted)
         self._wait(visit, wanted)
-        outcomes = [self._downloads.take((order.name, file.asset)) for file in wanted]
-        return _sum([one for one in outcomes if one is not None], left=None in outcomes)
+        outcomes = {asset: self._downloads.take((name, asset)) for name, asset in self._downloads.over(order.name)}
+        left = any(file.asset not in outcomes for file in wanted)
+        return _sum([one for one in outcomes.values() if one is not None], left=left)
 
     def _sweep(self) -> None:
         """Once in a life: what a killed one was writing when it ended. Its order is due then, since it is wanted still,
@@ -170,9 +191,9 @@ class KodePortal:
             self._downloads.begin((visit.order.name, file.asset), fetch)
 
     def _wait(self, visit: "_Visit", files: list[File]) -> None:
-        """Until all that are under way are over, where there is patience for that; else for a moment."""
+        """Until all that are under way are over, where there is patience for that; else for a moment, if at all."""
         keys = [(visit.order.name, file.asset) for file in files]
-        most = 1 if not visit.patient else None
+        most = None if visit.patient else int(not self._downloads.stuck(MOMENT))
         while self._downloads.under_way(keys) and not visit.enough() and most != 0:
             self._downloads.wait(keys, MOMENT)
             most = None if most is None else most - 1
@@ -206,7 +227,7 @@ class KodePortal:
             return self._not_there(visit.order, file, asset)
         most = self._limit.size
         try:
-            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, asset), most=most)
+            kept = self._shelf.keep(visit.folder, file.name, partial(self._pour, visit.order.name, asset), most=most)
         except (TooLarge, Unreadable, Rejected) as failure:
             return self._refuse(visit.order, file, self._why_not(failure))
         if not self._note(visit.order, file, FileState.KEPT, "", size=kept.size, sha256=kept.sha256):
@@ -218,13 +239,14 @@ class KodePortal:
             return f"it is larger than max_file_size, {self._limit.size} bytes"
         return failure.cause + (f" ({failure.hint})" if failure.hint else "")
 
-    def _pour(self, asset: Asset, write: Callable[[bytes], None]) -> None:
+    def _pour(self, order: str, asset: Asset, write: Callable[[bytes], None]) -> None:
         def take(part: bytes) -> None:
             if self._stopped():
                 raise Unavailable(self.name, "assets.download", "given up: syncer was stopped", order_only=True)
             write(part)
 
-        self._client.download(asset, take, most=self._limit.size)
+        with self._downloads.lane(order):
+            self._client.download(asset, take, most=self._limit.size)
 
     def _no_longer_wanted(self, visit: "_Visit", file: File) -> None:
         """It was taken back while it came, unless another worker has kept it too."""
@@ -252,9 +274,14 @@ class KodePortal:
         """Never called: nothing is told to a portal that is watched."""
         raise AssertionError(f"{intent.kind} of {order.name}: nothing is told to KODE")
 
-    def find(self, _intent: Intent, _order: Order) -> Found | CannotTell:
-        """Nothing was ever told."""
-        return CannotTell("nothing is told to KODE")
+    def find(self, _intent: Intent, order: Order) -> Found | CannotTell:
+        """Nothing was ever told, but what KODE says of the order can be compared with what is known of it.
+
+        Raises:
+            Unreadable: there is no such order, or its answer can't be read.
+        """
+        status = STATES.get(self._tree(order).status)
+        return CannotTell("KODE says a status that nobody knows") if status is None else Found(Moved(status))
 
     def check(self) -> str:
         """One harmless call: signs in."""
@@ -318,6 +345,11 @@ def _news(tree: Tree, known: Mapping[str, File], *, retried: bool) -> Iterator[F
     if back:
         for file in known.values():
             yield from _left(file, f"the order was {tree.status.lower()} in KODE")
+
+
+def _is_due(file: File, order: Order) -> bool:
+    """Whether something is to be done about a file: of an order that a person has ended here, none is fetched."""
+    return file.state in DUE_FILE and (order.work is Work.UNBEGUN or file.state is FileState.LEAVING)
 
 
 def _left(file: File, why: str) -> Iterator[File]:

@@ -45,8 +45,14 @@ REMEMBERED = 10_000  # rows of a listing that are kept to be compared with the n
 CAPPED = "exactly 100 orders were listed: see that the portal doesn't cap its list"
 
 
+OLD = timedelta(days=2)  # that an order may be dated before it is first seen, by a program that was running
+
+
 class XspPortal:
-    """An XSP account as a portal: a source of orders, and a sink for what the portal is told (contract: xsp.md)."""
+    """An XSP account as a portal: a source of orders, and a sink for what the portal is told (contract: xsp.md).
+
+    `registers`: an order's route has it registered, which must not be done twice.
+    """
 
     def __init__(
         self,
@@ -55,12 +61,14 @@ class XspPortal:
         window: Window,
         zone: ZoneInfo,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        registers: Callable[[Order], bool] = lambda _: False,
     ) -> None:
         self.name = name
         self._client = client
         self._window = window
         self._zone = zone
         self._now = now
+        self._registers = registers
         self._last: dict[str, Listed] = {}  # the last listing: a row that came again as it was isn't marked anew
 
     # --- source -----------------------------------------------------------------------------------------------
@@ -151,17 +159,32 @@ class XspPortal:
             if customer_id:
                 found = self._client.customer_info(customer_id)
                 customer, data = found.customer, data | dict(found.data)
+            details = {"head": dict(head), "order": dict(info.order), "customer": dict(customer), "data": data}
             explained = order.state is State.NEW and status == State.WAITING and self._explained(order)
+            ours = order.state is State.NEW and status == State.DELIVERED and self._was_ours(order.but(details=details))
         except Rejected as refusal:
             raise Unreadable(self.name, refusal.operation, refusal.cause) from None
-        details = {"head": dict(head), "order": dict(info.order), "customer": dict(customer), "data": data}
         return Read(
             status=status,
             service=_text(info.order.get("service")) or _text(head.get("service")),
             wish_at=None if status in FINAL else self._wish(info.order, head),
             details=details,
             explained=explained,
+            ours=ours,
         )
+
+    def _was_ours(self, order: Order) -> bool:
+        """Whether a former life may have registered an order that is first read as delivered.
+
+        One that was direct-activated is seen soon after, and its log knows of no status before.
+        """
+        if not self._registers(order):
+            return False
+        day = _day(order.details["head"].get("date") or order.details["order"].get("date"))
+        if day is not None and day < (self._now() - OLD).astimezone(self._zone).date():
+            return True
+        log = self._client.order_log(order.external_id).raw.lower()
+        return State.RECEIVED in log and State.ACTIVE in log
 
     def _listed_status(self, order: Order) -> str:
         """The status that the list shows, for a portal whose details have none."""

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncer.simulators.archive import Archive, Filed
 from syncer.simulators.courier import CourierSimulator
 from syncer.simulators.host import Entry
+from syncer.simulators.ledger import Billed, Due, Ledger
 from syncer.simulators.on_api import OnApiSimulator
 from syncer.simulators.plots import Plot
 from syncer.simulators.xsp import XspSimulator
 
 Seen = Mapping[str, Any]
+NO_WRITE = frozenset({"token", "download"})  # effects that change nothing for anybody but ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +43,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All orders' verdicts, and what was found that belongs to none of them."""
+    """All orders' verdicts, and what was found that belongs to none of them.
+
+    `filed` are those on the files of KODE's orders, `billed` those on what was registered in GKS4.
+    """
 
     verdicts: tuple[Verdict, ...]
     strays: tuple[str, ...]
+    filed: tuple[Filed, ...] = ()
+    billed: tuple[Billed, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.strays and not any(verdict.complaints for verdict in self.verdicts)
+        verdicts: tuple[Verdict | Filed | Billed, ...] = (*self.verdicts, *self.filed, *self.billed)
+        return not self.strays and not any(verdict.complaints for verdict in verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +67,24 @@ class Judge:
     portal: XspSimulator
     networks: tuple[OnApiSimulator, ...]
     courier: CourierSimulator
+    archive: Archive
+    ledger: Ledger
+    dues: tuple[Due, ...]
     journal: Sequence[Entry]
     closed_at: int | None = None
     crashes: Sequence[str] = field(default_factory=tuple)
 
     def judge(self, cases: Sequence[Case], seen: Sequence[Seen]) -> Judgement:
         """Compares everything; `seen` is the program's own view, as `syncer orders --json` has it."""
-        by_number = {str(order["external_id"]): order for order in seen}
+        of_portal = [order for order in seen if order["order"].startswith(f"{self.portal.name}:")]
+        by_number = {str(order["external_id"]): order for order in of_portal}
         nameless = [order for number, order in by_number.items() if number not in {case.number for case in cases}]
         for case in cases:
             if case.plot.row and nameless:
                 by_number[case.number] = nameless.pop(0)
         verdicts = tuple(self._verdict(case, by_number.get(case.number)) for case in cases)
-        return Judgement(verdicts, tuple(self._strays(cases, nameless)))
+        strays = (*self._strays(cases, nameless), *self.archive.strays(), *self.ledger.strays(self.dues))
+        return Judgement(verdicts, strays, self.archive.judge(seen), self.ledger.judge(self.dues, seen))
 
     def settled(self, cases: Iterable[Case]) -> bool:
         """Whether portal and networks are where they should be at the end, whatever the program says."""
@@ -121,7 +135,7 @@ class Judge:
         effects = [effect for effect in self._effects() if _about(effect, case)]
         told = tuple(effect["value"] for effect in effects if effect["what"] == "status")
         said = [effect["text"] for effect in effects if effect["what"] == "message"]
-        begun = sum(effect["what"] in {"activate", "parcel"} for effect in effects)
+        begun = sum(effect["what"] in {"activate", "parcel", "order"} for effect in effects)
         if told != written:
             yield f"the journal has the statuses {_list(told)}, the portal {_list(written)}"
         if said != messages:
@@ -150,7 +164,8 @@ class Judge:
 
     def _begun(self, case: Case) -> int:
         activations = sum(len(network.activations(case.access)) for network in self.networks)
-        return activations + len(self.courier.parcels(case.number))
+        ordered = [made for made in self.archive.kode.created() if made["reference"] == case.number]
+        return activations + len(self.courier.parcels(case.number)) + len(ordered)
 
     def _names(self) -> set[str]:
         return {network.name for network in self.networks}
@@ -161,10 +176,11 @@ class Judge:
         for order in nameless:
             yield f"the program has an order that the portal never had: {order['order']}"
         for effect in self._effects():
-            if effect["what"] != "cancel" and not any(_about(effect, case) for case in cases):
+            asked = any(_about(effect, case) for case in cases) or self.ledger.accounts_for(effect)
+            if effect["what"] not in {"cancel", *NO_WRITE} and not asked:
                 yield f"something was done that no order asked for: {effect}"
         for entry in self.journal[self.closed_at :] if self.closed_at is not None else ():
-            if entry.effect is not None:
+            if entry.effect is not None and entry.effect["what"] != "token":
                 yield f"the last pass had nothing to do, and yet wrote: {entry.effect}"
         for trace in self.crashes:
             yield f"a simulator broke: {trace.strip().splitlines()[-1]}"
@@ -176,6 +192,8 @@ class Judge:
 def _about(effect: Mapping[str, str], case: Case) -> bool:
     if effect["what"] in {"status", "message", "parcel"}:
         return effect["order"] == case.number
+    if effect["what"] == "order":
+        return effect["reference"] == case.number
     return effect.get("access") == case.access
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from syncer.simulators.on_api import Script
 
-NORD, SYD, COURIER, DESK, NOBODY = "nordnet", "sydnet", "courier", "desk", ""
-SERVICES = {NORD: "3105", SYD: "3205", COURIER: "3300", DESK: "3400", NOBODY: "3999"}
+NORD, SYD, COURIER, DESK, DATA, NOBODY = "nordnet", "sydnet", "courier", "desk", "kode_orders", ""
+SERVICES = {NORD: "3105", SYD: "3205", COURIER: "3300", DESK: "3400", DATA: "3500", NOBODY: "3999"}
+BILLED = "3106"  # nordnet's too, and registered in GKS4
 OFFERED = {NORD: ("FIBER-250-250", "FIBER-1000-1000"), SYD: ("BB-100-100",)}
 PLAIN = ("received", "active", "delivered")
 UNSETTLED = (0, 1)
@@ -24,8 +25,8 @@ class Expected:
     """What should have become of an order when the day is over.
 
     `ends` is the portal's last status, `written` what it was told (each of the allowed ways), `begun` how often the
-    order was activated or its parcel booked, `parked` a part of the reason, `said` a part of the message,
-    `withdrawn` how often its activation was cancelled at the network.
+    order was activated, its parcel booked or its data ordered, `parked` a part of the reason, `said` a part of the
+    message, `withdrawn` how often its activation was cancelled at the network.
     """
 
     ends: str = "delivered"
@@ -51,8 +52,8 @@ def parked(ends: str, why: str, *written: str, **more: Any) -> Expected:
 class Plot:
     """One order of the day, or several alike. `tag` is what later hours know it by.
 
-    `wish` is how far ahead it is wished for, `detail` and `row` say how the portal spoils it, `known` is whether the
-    network has heard of the access.
+    `billed` is whether it is registered in GKS4, `wish` how far ahead it is wished for. `detail` and `row` say how the
+    portal spoils it, `known` is whether the network has heard of the access.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Plot:
     tag: str = ""
     service: str = ""
     status: str = "new"
+    billed: bool = False
     wish: timedelta | None = None
     script: Script = AT_ONCE
     known: bool = True
@@ -209,6 +211,15 @@ MORNING = (
         expected=Expected(ends="active", written=(("received", "active"),), begun=0),
     ),
     Plot(kind="a router to send", by=COURIER),
+    Plot(kind="billed in GKS4", service=BILLED, billed=True),
+    Plot(
+        kind="activated by the portal itself, and billed",
+        service=BILLED,
+        billed=True,
+        status="delivered",
+        expected=Expected(written=((),), begun=0),
+    ),
+    Plot(kind="property data, from KODE", by=DATA, tag="property data"),
     Plot(
         kind="comes late, dated yesterday",
         hidden=True,
@@ -238,6 +249,8 @@ BROKEN_LINES = (
     ),
     Plot(kind="a router, the courier asks for later", by=COURIER, tag="later parcel"),
     Plot(kind="a router, the command dies, a person knows", by=COURIER, tag="lost parcel"),
+    Plot(kind="property data, no answer, a person knows", by=DATA, tag="lost data"),
+    Plot(kind="billed, no answer, a person knows", service=BILLED, billed=True, tag="lost bill"),
 )
 
 POWER_CUT = (
@@ -264,6 +277,7 @@ SOMETIMES = (
     Plot(kind="refused", by=SYD, script=Script(refuse=409, cause=BUSY)),
     Plot(kind="without a route", by=NOBODY),
     Plot(kind="by hand", by=DESK),
+    Plot(kind="property data", by=DATA),
 )
 
 _FIRST = ("Kim", "Ines", "Otto", "Ylva", "Hjalmar", "Siw", "Elof", "Tove", "Mira", "Arvid", "Åke", "Linnéa")
@@ -285,3 +299,10 @@ def person(chance: random.Random) -> dict[str, Any]:
         "city": chance.choice(_CITIES),
         "data": {"phone": f"07017406{chance.randint(5, 99):02d}", "premise": f"1{chance.randint(1, 9)}01"},
     }
+
+
+def place(number: int) -> dict[str, str]:
+    """A cadastral unit of KODE's test municipality, and an address there (kode.md, section 2)."""
+    return {"cadastre": f"9999-{number}-{number + 10}-0-0"} | {
+        "address": f"Infoveien {number}", "zip": "9999", "city": "Infoland",
+    }  # fmt: skip

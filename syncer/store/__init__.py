@@ -3,6 +3,7 @@
 Rows never leave: callers give and get the values of `orders`. No call to a remote may happen in here.
 """
 
+from syncer.store.addresses import Address, Purpose, new_address
 from syncer.store.backup import Copy
 from syncer.store.changes import Applied, Settled
 from syncer.store.connect import StoreBusy, StoreError, with_password
@@ -10,6 +11,7 @@ from syncer.store.figures import Figures
 from syncer.store.hearing import Notice
 from syncer.store.journal import Happening
 from syncer.store.oldest import STEPS, Oldest
+from syncer.store.ordering import Unsettled
 from syncer.store.pushes import By
 from syncer.store.reading import Entry, Explained, Overview, RemoteHealth
 from syncer.store.rows import InHand
@@ -18,6 +20,7 @@ from syncer.store.verbs import Spoilt, Store
 
 __all__ = [
     "STEPS",
+    "Address",
     "Applied",
     "By",
     "Copy",
@@ -29,6 +32,7 @@ __all__ = [
     "Notice",
     "Oldest",
     "Overview",
+    "Purpose",
     "Reason",
     "RemoteHealth",
     "Service",
@@ -38,5 +42,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreError",
+    "Unsettled",
+    "new_address",
     "with_password",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Table, bindparam, case, func, insert, null, update
 
 from syncer.orders import (
+    FINAL,
     OPEN_INTENT,
     Act,
     File,
@@ -185,6 +186,15 @@ def _first(intent: Intent, now: datetime, *, begun: bool) -> Intent:
     return replace(intent, at=now, state=IntentState.ATTEMPTING, attempts=1) if begun else replace(intent, at=now)
 
 
+def is_all_here(change: Change) -> bool:
+    """Whether an order has ended at its portal, and the last of its files has come, by this change."""
+
+    def here(order: Order) -> bool:
+        return order.portal_status in FINAL and not order.files_due
+
+    return here(change.after.order) and not here(change.held.order)
+
+
 def moving(
     key: str,
     state: IntentState,
@@ -199,8 +209,9 @@ def moving(
     def think(held: InHand) -> Change:
         order = held.order if wake_at is None else held.order.but(wake_at=wake_at, wake_firm=firm, updated_at=now)
         again = state is IntentState.ATTEMPTING
-        story = [(f"intent.{state}", outcome)] if outcome is not None and not again else []
         intent = held.intent
+        repeated = intent is not None and intent.key == key and intent.outcome == outcome  # said once is enough
+        story = [(f"intent.{state}", outcome)] if outcome is not None and not again and not repeated else []
         if intent is not None and intent.key == key:
             intent = replace(
                 intent, state=state, at=now, outcome=outcome or intent.outcome, attempts=intent.attempts + again
@@ -301,7 +312,7 @@ def _columns(change: Change) -> dict[str, Any]:
     columns = facts_of(after.order)
     for name in ("portal", "external_id", "created_at"):
         del columns[name]
-    anew = change.raw is not None or after.order.details is not before.order.details
+    anew = change.raw is not None or after.order.details is not before.order.details or change.files != ()
     return columns | {
         "b_id": before.id,
         "b_rev": before.rev,

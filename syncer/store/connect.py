@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 from syncer.errors import SyncerError
 from syncer.store.tables import plain_json
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")  # oldest first; the last is the program's
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")  # the last is the program's
 SOUND_SQLITE = (3, 51, 3)  # earlier ones can corrupt a WAL database that has two connections
 BUSY_MS = 10_000
 LITTLE = 1_000_000  # bytes

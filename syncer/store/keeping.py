@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from syncer.orders import FINAL, NAMELESS, IntentState, Kind, Park, Work
+from syncer.orders import FINAL, NAMELESS, FileState, IntentState, Kind, Park, Work
 from syncer.store import backup, journal, queries
 from syncer.store import connect as opening
 from syncer.store.reading import Reading
-from syncer.store.rows import CURSORS, DETAILS, FILES, INTENTS, ORDERS, RAW
+from syncer.store.rows import ADDRESSES, CURSORS, DETAILS, FILES, HISTORY, INTENTS, ORDERS, RAW
 
 AT_ONCE = 500  # orders that are erased in one transaction: nobody waits for long
 DAILY = timedelta(hours=20)  # an erasure that found nothing is noted this often
@@ -103,6 +103,8 @@ class Keeping(Reading):
                 tx.execute(delete(RAW).where(RAW.c.order_id.in_(rows)))
                 tx.execute(delete(DETAILS).where(DETAILS.c.order_id.in_(rows)))
                 tx.execute(update(FILES).where(FILES.c.order_id.in_(rows)).values(called=""))
+                live = (ADDRESSES.c.order_id.in_(rows), ADDRESSES.c.revoked_at.is_(None))
+                tx.execute(update(ADDRESSES).where(*live).values(revoked_at=now))  # there is nothing to be shown
                 tx.execute(update(ORDERS).where(ORDERS.c.id.in_(rows)).values(erased_at=now))
             erased += len(rows)
         self._note_erasure(erased, now)
@@ -242,6 +244,22 @@ class Keeping(Reading):
         due = {"look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal, "rev": ORDERS.c.rev + 1}
         with self._write() as tx:
             tx.execute(update(ORDERS).where(*queries.is_called(name)).values(due))
+
+    def want_again(self, name: str, assets: Collection[str], now: datetime) -> int:
+        """Has files of an order fetched anew that were kept, and are not as they were; returns how many."""
+        due = {"files_due": True, "look_due": True, "wake_at": now, "wake_firm": False, "needs": ORDERS.c.portal}
+        wanted = {"state": FileState.WANTED, "size": None, "sha256": None, "why": "", "at": now}
+        with self._write() as tx:
+            order = tx.execute(select(ORDERS.c.id).where(*queries.is_called(name)).with_for_update()).scalar_one()
+            kept = and_(FILES.c.order_id == order, FILES.c.asset.in_(assets), FILES.c.state == FileState.KEPT)
+            again = list(tx.execute(select(FILES.c.asset).where(kept)).scalars())
+            if again:
+                tx.execute(update(FILES).where(kept).values(wanted))
+                tx.execute(update(ORDERS).where(ORDERS.c.id == order).values(**due, rev=ORDERS.c.rev + 1))
+                said = "{}: missing or changed on the disk, and fetched anew"
+                story = {"order_id": order, "at": now, "event": "file.wanted"}
+                tx.execute(insert(HISTORY), [story | {"text": said.format(asset)} for asset in again])
+        return len(again)
 
 
 def _ran(watched: journal.Happening, now: datetime) -> timedelta | None:

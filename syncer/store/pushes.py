@@ -23,6 +23,7 @@ class By(StrEnum):
 
     PERSON = "a person"
     PUSH = "a push"
+    AGENT = "its agent, who opened its page"
     US = "us, who placed it"
 
 
@@ -41,8 +42,9 @@ def name(tx: Connection, portal: str, ids: Collection[str], now: datetime, by: B
     return len(fresh)
 
 
-def hear(tx: Connection, portal: str, named: Collection[Named], now: datetime) -> None:
-    """As `name`, of a push; and what each reference of ours is called there is kept for those who look it up.
+def hear(tx: Connection, portal: str, named: Collection[Named], now: datetime, by: By = By.PUSH) -> None:
+    """As `name`, of a push, or of a person who has seen the reference there; and what each reference of ours is called
+    there is kept for those who look it up.
 
     An order whose call with such a reference is of unknown outcome is due, since that can be settled now. A reference
     that isn't ours isn't kept: nobody fills our disk with them.
@@ -53,7 +55,7 @@ def hear(tx: Connection, portal: str, named: Collection[Named], now: datetime) -
     if tx.dialect.name != "sqlite":  # all that is changed below is locked in one order, which every worker keeps
         named_ones = _are(tx, portal, sorted({key for key, _ in named}))
         tx.execute(_rows(or_(named_ones, ORDERS.c.id.in_(unsure))))
-    name(tx, portal, [key for key, _ in named], now, By.PUSH)
+    name(tx, portal, [key for key, _ in named], now, by)
     if ours:
         _keep(tx, portal, [one for one in named if one[1] in ours and one[0]], now)
     if unsure:

@@ -122,6 +122,12 @@ class Reading:
             row = tx.execute(queries.cursor(), {"b_source": source}).mappings().first()
         return Cursor() if row is None else Cursor(row["position"], row["reread_on"], row["last_poll_at"])
 
+    def newest(self, portal: str) -> str | None:
+        """The portal's own id of the order that was taken down last; None where there is none."""
+        query = select(ORDERS.c.external_id).where(ORDERS.c.portal == portal).order_by(ORDERS.c.id.desc()).limit(1)
+        with self._glance() as tx:
+            return tx.execute(query).scalar()
+
     def oldest_open(self, portal: str) -> datetime | None:
         """When the oldest order of a portal that hasn't ended was first seen; or its date there, if that is earlier."""
         dated = DETAILS.c.details["head"]["date"].as_string()

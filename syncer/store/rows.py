@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from syncer.orders import File, FileState, Intent, IntentState, Kind, Order, Park, State, Work
 from syncer.store.tables import (
+    AddressRow,
     CursorRow,
     DetailsRow,
     FileRow,
@@ -46,6 +47,7 @@ TALLIES = table(TallyRow)
 FILES = table(FileRow)
 NOTICES = table(NoticeRow)
 PUSHES = table(PushRow)
+ADDRESSES = table(AddressRow)
 
 FACTS = tuple(fact.name for fact in fields(Order) if fact.name != "details")
 FILE = tuple(fact.name for fact in fields(File))

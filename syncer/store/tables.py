@@ -272,6 +272,20 @@ class PushRow(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class AddressRow(SQLModel, table=True):
+    """What an address opens (`store.Address`). `key` is the address's SHA-256: the address itself is kept nowhere."""
+
+    __tablename__ = "addresses"
+
+    key: str = Field(primary_key=True)
+    order_id: int = Field(sa_column=Column(ID, ForeignKey("orders.id"), nullable=False, index=True))
+    purpose: str
+    asset: str = Field(sa_type=Plain)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    revoked_at: datetime | None = _at()
+
+
 class CursorRow(SQLModel, table=True):
     """How far a source has been read, stored in the transaction that stores what was read."""
 

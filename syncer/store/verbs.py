@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, insert, select, update
 
 from syncer.orders import (
     Accounting,
@@ -21,16 +21,19 @@ from syncer.orders import (
     IntentState,
     Mentions,
     Observation,
+    Order,
     Page,
     Rules,
 )
 from syncer.store import changes, listing, pushes, queries
 from syncer.store import connect as opening
+from syncer.store.addresses import Addressing
 from syncer.store.changes import Applied, Change, Settled, Thought
 from syncer.store.figures import Counting
 from syncer.store.hearing import Hearing
 from syncer.store.keeping import Keeping
 from syncer.store.leases import Leases
+from syncer.store.ordering import Ordering
 from syncer.store.pushes import By
 from syncer.store.rows import (
     CURSORS,
@@ -77,11 +80,12 @@ class _Stale(Exception):
     """An order no longer stands as it was held."""
 
 
-class Store(Keeping, Counting, Hearing):
+class Store(Keeping, Counting, Hearing, Addressing, Ordering):
     """One database.
 
-    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, and those about what
-    portals say unasked in `Hearing`.
+    Reading verbs are in `Reading` and `Counting`, those that keep the store itself in `Keeping`, those about what
+    portals say unasked in `Hearing`, those of addresses in `Addressing`, and those about what a person orders in
+    `Ordering`.
     """
 
     def __init__(self, engine: Engine, url: str, held: Any = None, tap: Tap = lambda _: None) -> None:
@@ -344,6 +348,8 @@ class Store(Keeping, Counting, Hearing):
         read_at = None if held is None else held.rev
         change = self._put(name, changes.seeing(seen, now, rules, settled, may_begin, raw, read_at), held)
         assert change is not None
+        if changes.is_all_here(change):
+            self._rouse_who_placed(change.after.order, now, rules)
         return change.applied
 
     def begin(self, name: str, intent: Intent, now: datetime, held: InHand | None = None) -> InHand | None:
@@ -430,17 +436,19 @@ class Store(Keeping, Counting, Hearing):
         """Makes the orders that a fulfilment's events speak of due, and stores the cursor that covers them."""
         with self._write() as tx:
             for refs in listing.chunks(sorted(mentions.refs)):
-                tx.execute(
-                    update(ORDERS)
-                    .where(
-                        ORDERS.c.fulfilment == fulfilment,
-                        ORDERS.c.fulfilment_ref.in_(refs),
-                        ORDERS.c.ended_at.is_(None),
-                        ORDERS.c.wake_at.is_not(None),
-                    )
-                    .values(wake_at=now, wake_firm=False, rev=ORDERS.c.rev + 1)
-                )
+                tx.execute(_roused(fulfilment, refs, now))
             listing.save_cursor(tx, source, mentions.cursor, now)
+
+    def _rouse_who_placed(self, placed: Order, now: datetime, rules: Rules) -> None:
+        """Makes an order due for which this one was placed: nobody has to wait until it is asked about in turn.
+
+        In a transaction of its own: were it lost, it would only be later.
+        """
+        asked = [name for name, portal in rules.accounts.items() if portal == placed.portal]
+        if asked:
+            with self._write() as tx:
+                for fulfilment in asked:
+                    tx.execute(_roused(fulfilment, [placed.external_id], now).where(ORDERS.c.wake_firm.is_(False)))
 
     # --- around it --------------------------------------------------------------------------------------------
 
@@ -457,10 +465,22 @@ class Store(Keeping, Counting, Hearing):
         with self._write() as tx:
             tx.execute(update(REMOTES).where(REMOTES.c.up.is_(False)).values(cause=None))
 
+    def note_poll(self, portal: str, now: datetime) -> None:
+        """Writes down that a portal without a list was seen to, and is well."""
+        with self._write() as tx:
+            listing.save_cursor(tx, portal, _cursor(tx, portal), now)
+
     def note_pass(self, summary: dict[str, Any]) -> None:
         """Writes down the last pass."""
         with self._write() as tx:
             listing.put(tx, PASSES, {"id": 1, "summary": summary})
+
+
+def _roused(fulfilment: str, refs: Collection[str], now: datetime) -> Update:
+    """Makes the orders due that are under way at a fulfilment by these names."""
+    these = (ORDERS.c.fulfilment == fulfilment, ORDERS.c.fulfilment_ref.in_(refs))
+    waits = (ORDERS.c.ended_at.is_(None), ORDERS.c.wake_at.is_not(None))
+    return update(ORDERS).where(*these, *waits).values(wake_at=now, wake_firm=False, rev=ORDERS.c.rev + 1)
 
 
 def _written(tx: Connection, thought: list[Change]) -> bool:

@@ -1,9 +1,9 @@
 """What is answered to which request: the routes, and what holds for every answer.
 
-For reading only: another method than GET and HEAD finds nothing; what portals push is for the `inbox`. Every answer
-forbids the browser all that the pages don't need. A request that names another host than ours is refused: a page
-elsewhere could have a name of its own lead here, and read what is on loopback. What comes for the inbox may name any:
-a proxy may pass it on, and it is no good without the secret.
+For reading only, but for the agent's form: another method than GET and HEAD finds nothing; what portals push is for the
+`inbox`. Every answer forbids the browser all that the pages don't need. A request that names another host than ours is
+refused: a page elsewhere could have a name of its own lead here, and read what is on loopback. What comes for the inbox
+may name any: a proxy may pass it on, and it is no good without the secret.
 """
 
 import ipaddress
@@ -23,6 +23,7 @@ from syncer.orders import Act, Kind
 from syncer.store import StoreError
 from syncer.telemetry import log, place, story
 from syncer.web import words
+from syncer.web.agent.routes import Desks, Pages
 from syncer.web.glance import Glance
 from syncer.web.metrics import Metrics
 from syncer.web.site import Site
@@ -62,8 +63,8 @@ KINDS = {
 }
 
 
-def make_app(glance: Glance, metrics: Metrics) -> Flask:
-    """The application."""
+def make_app(glance: Glance, metrics: Metrics, desks: Desks) -> Flask:
+    """The application; `desks` are the portals' that agents come from, now."""
     app = Flask("syncer.web", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.static_folder = "static"  # set only now: Flask's own route for it would answer OPTIONS
@@ -79,7 +80,10 @@ def make_app(glance: Glance, metrics: Metrics) -> Flask:
         metrics.expect(glance.site.portals, glance.site.posts)  # there may be new ones
         return Response.from_app(scraped, {**request.environ, "REQUEST_METHOD": "GET"})  # it knows no HEAD
 
-    _guard(app, _Hosts(glance.site))
+    agent = Pages(glance, desks)
+    agent.add_to(app)
+    _guard(app, _Hosts(glance.site), agent)
+    _explain(app, agent)
     return app
 
 
@@ -138,30 +142,44 @@ class _Hosts:
 
     def __init__(self, site: Site) -> None:
         self._names = {"localhost", site.host.lower(), socket.gethostname().lower()}
+        self._public = {"localhost"}
         if site.public_host:
-            self._names.add(site.public_host.lower())
+            self._public.add(site.public_host.lower())
+        self._names |= self._public
 
     def know(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
+        name = _name_of(host)
         return name in self._names or _is_address(name)
 
+    def know_for_agents(self, host: str) -> bool:
+        """The configured name, and loopback: links to the agent's pages lead nowhere else."""
+        name = _name_of(host)
+        return name in self._public or _is_address(name, loopback=True)
 
-def _is_address(name: str) -> bool:
+
+def _name_of(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str, *, loopback: bool = False) -> bool:
     """An address can't be made to lead elsewhere, as a name can."""
     try:
-        ipaddress.ip_address(name.partition("%")[0])
+        found = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return False
-    return True
+    return found.is_loopback or not loopback
 
 
-def _guard(app: Flask, hosts: _Hosts) -> None:
+def _guard(app: Flask, hosts: _Hosts, agent: Pages) -> None:
     @app.before_request
-    def _is_for_us() -> tuple[str, int] | None:
-        if hosts.know(request.headers.get("Host", "")) or request.path.startswith(PUSHES):
+    def _is_for_us() -> Response | tuple[str, int] | None:
+        host = request.headers.get("Host", "")
+        if agent.owns(request.path):
+            return None if hosts.know_for_agents(host) else agent.failed(HTTPStatus.MISDIRECTED_REQUEST)
+        if hosts.know(host) or request.path.startswith(PUSHES):
             return None
         text = "This server does not know itself by that name. Set public_url under [web] to the address that you use."
         return _message("Not here", text), HTTPStatus.MISDIRECTED_REQUEST
@@ -169,24 +187,34 @@ def _guard(app: Flask, hosts: _Hosts) -> None:
     @app.after_request
     def _strict(response: Response) -> Response:
         for name, value in HEADERS.items():
-            response.headers[name] = value
+            response.headers.setdefault(name, value)  # the agent's pages have a policy of their own
         if request.path.startswith("/static/"):
             response.headers["Cache-Control"] = "max-age=300"
         return response
 
+
+def _explain(app: Flask, agent: Pages) -> None:
+    """What is said of an error, to an agent in the own language."""
+
     @app.errorhandler(HTTPException)
     def _refused(error: HTTPException) -> Any:
+        if agent.owns(request.path):
+            return agent.failed(error.code or 500)
         page = _message(error.name, WORDS.get(error.code or 0, "This request can't be answered."))
         allowed = {name: value for name, value in error.get_headers() if name in {"Allow", "Location"}}
         return page, error.code or 500, allowed
 
     @app.errorhandler(StoreError)
-    def _no_store(error: StoreError) -> tuple[str, int]:
+    def _no_store(error: StoreError) -> Any:
+        if agent.owns(request.path):
+            return agent.failed(HTTPStatus.SERVICE_UNAVAILABLE)
         return _message("The store can't be read", str(error)), HTTPStatus.SERVICE_UNAVAILABLE
 
     @app.errorhandler(Exception)
-    def _bug(error: Exception) -> tuple[str, int]:
+    def _bug(error: Exception) -> Any:
         log().error("web.bug", bug=place(error), traceback=story(error))
+        if agent.owns(request.path):
+            return agent.failed(HTTPStatus.INTERNAL_SERVER_ERROR)
         text = "A bug in syncer was met while this page was made; the log says where. Passes go on."
         return _message("A bug", text), HTTPStatus.INTERNAL_SERVER_ERROR
 

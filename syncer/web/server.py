@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from cheroot import connections, wsgi
@@ -21,7 +22,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from syncer.errors import SyncerError
 from syncer.telemetry import log, place, story
 
-THREADS = 4
+THREADS = 6  # two may be taken by agents' calls and two by their files, and nobody else waits
 MOST_CONNECTIONS = 64
 MOST_WAITING = 32  # requests that wait for a thread
 RATE = 25.0  # requests a second that are answered; the rest wait
@@ -162,9 +163,9 @@ class _Reaper:
     def stop(self) -> None:
         self._ended.set()
 
-    def begin(self, connection: Any) -> None:
+    def begin(self, connection: Any, seconds: float | None = None) -> None:
         with self._lock:
-            self._until[connection] = time.monotonic() + DEADLINE
+            self._until[connection] = time.monotonic() + (DEADLINE if seconds is None else seconds)
 
     def end(self, connection: Any) -> None:
         with self._lock:
@@ -197,6 +198,13 @@ class _Connection(HTTPConnection):
             return super().communicate()  # type: ignore[no-untyped-call] # nor is its stub's
         finally:
             self.server.reaper.end(self)
+
+
+class _Gateway(wsgi.Gateway_10):
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override] # its stub says None
+        """With a way to have more time, for an answer that is long, or has to be waited for."""
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call] # nor is its stub's
+        return environ | {"syncer.more_time": partial(self.req.server.reaper.begin, self.req.conn)}
 
 
 class _Doorkeeper(connections.ConnectionManager):
@@ -236,6 +244,7 @@ class _Http(wsgi.Server):
             accepted_queue_size=MOST_WAITING,
             accepted_queue_timeout=0,
         )
+        self.gateway = _Gateway
         self.reaper = _Reaper()
 
     def prepare(self) -> None:

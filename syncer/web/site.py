@@ -18,7 +18,7 @@ class Site:
     """What the configuration says that matters here.
 
     `public_host` is the name by which others reach the server, if it has one. `portals` are polled so often;
-    `posts` are those that push, by name.
+    `posts` are those that push, by name. A link to a file, on an agent's page or in a note, opens it for `file_links`.
     """
 
     host: str
@@ -30,6 +30,7 @@ class Site:
     posts: Mapping[str, Post] = field(default_factory=dict)
     public_host: str | None = None
     version: str = ""
+    file_links: timedelta = timedelta(days=30)
 
 
 class Vitals(Protocol):

@@ -5,6 +5,8 @@ for.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from syncer import config as conf
@@ -20,13 +22,17 @@ from syncer.telemetry import Redactor
 from syncer.web import Site
 from syncer.web.push import Post
 from syncer.wiring.remotes import Clock, Counter, Remotes, Wire, limits, longest, utc
-from syncer.wiring.rules import rules_of
+from syncer.wiring.rules import registers, rules_of
+
+if TYPE_CHECKING:
+    from syncer.web.agent import Desk
 
 __all__ = [
     "Clock",
     "Counter",
     "Remotes",
     "Wire",
+    "desks_of",
     "engine_of",
     "parties_of",
     "remotes_of",
@@ -36,6 +42,7 @@ __all__ = [
 ]
 
 LEASE = 10.0  # seconds that a worker's orders stay its own after its death, besides the time for two calls
+LINKS = timedelta(days=30)  # that a link to a file works, where no portal says otherwise
 MANY = 64  # workers at most; a person takes any number of orders at once
 
 
@@ -62,6 +69,10 @@ def remotes_of(
                 from syncer.wiring.kode import Unknown, add_kode
 
                 add_kode(made, name, portal, config, store or Unknown(), now, read_only=read_only)
+            case "vitec":
+                from syncer.wiring import vitec
+
+                vitec.add_vitec(made, name, portal, config, store or vitec.Unknown(), now, read_only=read_only)
     for name, fulfilment in config.fulfilments.items():
         match fulfilment.kind:
             case "on_api":
@@ -80,6 +91,10 @@ def remotes_of(
                 made.sinks[name], made.checks[name] = command, command.check
             case "manual":
                 made.sinks[name] = ManualFulfilment(name)
+    for name, system in config.order_systems.items():
+        from syncer.wiring.gks4 import add_gks4
+
+        add_gks4(made, name, system, config, read_only=read_only)
     return made
 
 
@@ -103,7 +118,7 @@ def _add_xsp(
         keep_secret=redactor.add,
     )
     window = Window(portal.since, portal.overlap_days, portal.rescan_days)
-    adapter = XspPortal(name, client, window, config.timezone, now)
+    adapter = XspPortal(name, client, window, config.timezone, now, registers=registers(config))
     made.sources[name] = made.sinks[name] = adapter
     made.checks[name] = adapter.check
 
@@ -139,6 +154,7 @@ def site_of(config: conf.Config) -> Site:
         fulfilments=tuple(config.fulfilments),
         posts=dict(_posts(config)),
         public_host=urlsplit(config.web.public_url or "").hostname,
+        file_links=max((one.link_days for one in config.portals.values() if one.kind == "vitec"), default=LINKS),
         version=version("syncer"),
     )
 
@@ -165,14 +181,15 @@ def engine_of(
     wire: Wire = Http,
     workers: int | None = None,
     called: Callable[[CallFact], None] | None = None,
+    made: Remotes | None = None,
 ) -> Engine:
     """The engine over every configured remote. With `rehearse`, no call that writes is made: it is told of each.
 
     `workers` is how many orders are worked on at once; as many as the remotes take together where it isn't given.
-    `called` is told of each call.
+    `called` is told of each call. `made` are the remotes, where they are there already.
     """
     dry = rehearse is not None
-    remotes = remotes_of(config, redactor, now, read_only=dry, wire=wire, store=store, tap=store.tap)
+    remotes = made or remotes_of(config, redactor, now, read_only=dry, wire=wire, store=store, tap=store.tap)
     remotes.counter.called = called
     sinks, porters = dict(remotes.sinks), dict(remotes.porters)
     if rehearse is not None:
@@ -197,6 +214,20 @@ def engine_of(
     )
 
 
+def desks_of(config: conf.Config, made: Remotes, store: Store, now: Clock = utc) -> "dict[str, Desk]":
+    """The desks that estate agents come to, one for each of Vitec's accounts, over the remotes that the ring has."""
+    if all(portal.kind != "vitec" for portal in config.portals.values()):
+        return {}
+    from syncer.wiring.desk import VitecDesk
+
+    rules = rules_of(config)
+    return {
+        name: VitecDesk(name, portal, config, made, store, rules, now)
+        for name, portal in config.portals.items()
+        if portal.kind == "vitec"
+    }
+
+
 def parties_of(
     config: conf.Config, store: Store, redactor: Redactor, help_for: Callable[[Order], str], *, now: Clock = utc
 ) -> Parties:
@@ -213,4 +244,5 @@ def parties_of(
         redactor,
         now,
         help_for,
+        cabinets=remotes.cabinets,
     )

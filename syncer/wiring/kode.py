@@ -1,11 +1,11 @@
 """KODE's part of the wiring: one account is a portal with its files, and the fulfilments that place orders with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
 from syncer import config as conf
-from syncer.files import Shelf
+from syncer.files import Shelf, folder_of
 from syncer.fulfilment.kode import KodeFulfilment, Wish
 from syncer.orders import File, FileState, Order, Rules, route_of
 from syncer.portals.kode import KodePortal, Limit
@@ -25,6 +25,8 @@ class Known(Protocol):
 
     def note_file(self, name: str, file: File, now: datetime, was: FileState) -> bool: ...
 
+    def newest(self, portal: str) -> str | None: ...
+
     def pushed(self, portal: str, reference: str) -> tuple[str, ...]: ...
 
 
@@ -39,9 +41,27 @@ class Unknown:
         """Never called."""
         raise AssertionError(f"a file of {name} without a store")
 
+    def newest(self, _portal: str) -> None:
+        """None is known."""
+
     def pushed(self, _portal: str, _reference: str) -> tuple[str, ...]:
         """None have come."""
         return ()
+
+
+class FilesHere:
+    """A portal's files on the disk, by the names of orders."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def wrong(self, order: str, file: File, seen: Callable[[int], None]) -> str | None:
+        """What is wrong with a file that was kept."""
+        return self._shelf.check(folder_of(order), file.name, file.size or 0, file.sha256 or "", seen)
+
+    def strays(self, order: str, names: Collection[str]) -> tuple[str, ...]:
+        """What else lies in an order's folder."""
+        return self._shelf.strays(folder_of(order), names)
 
 
 def add_kode(
@@ -56,12 +76,13 @@ def add_kode(
 ) -> None:
     """Adds a portal of KODE's, and the fulfilments that have its account."""
     client = client_of(made, name, portal, read_only=read_only)
+    made.clients[name] = client
     shelf = Shelf(portal.files_dir, made.tap)
     limit = Limit(portal.max_file_size, portal.parallel)
     adapter = KodePortal(name, client, known, shelf, limit, now, made.stop.is_set)
     made.sources[name] = made.sinks[name] = made.porters[name] = adapter
-    made.checks[name] = adapter.check
-    wish = _wishes(config)
+    made.checks[name], made.cabinets[name] = adapter.check, FilesHere(shelf)
+    wish = wishes_of(config)
     for other, fulfilment in config.fulfilments.items():
         if fulfilment.kind == "kode" and fulfilment.portal == name:
             placer = KodeFulfilment(other, client, wish, lambda key: known.pushed(name, key), now)
@@ -73,7 +94,7 @@ def client_of(made: Remotes, name: str, portal: "conf.KodePortal", *, read_only:
     """The account's client. Downloads have connections and a time limit of their own."""
     most = Limits(
         timeout=portal.file_timeout.total_seconds(),
-        parallel=portal.parallel,
+        parallel=portal.parallel + 1,  # so that no order's files have every place
         rate=portal.rate,
         max_answer=portal.max_answer,
         ca_file=portal.ca_file,
@@ -97,19 +118,24 @@ def client_of(made: Remotes, name: str, portal: "conf.KodePortal", *, read_only:
     )
 
 
-def _wishes(config: conf.Config) -> Callable[[Order], Wish | None]:
-    """What the route of an order places."""
+def wishes_of(config: conf.Config) -> Callable[[Order], Wish | None]:
+    """What the route of an order places in KODE; None where it doesn't."""
     rules: Rules = rules_of(config)
-    wishes = [
-        None if route.order is None else Wish(route.order, route.products, dict(route.fields), dict(route.data))
-        for route in config.routes
-    ]
+    wishes = [_wish(route) for route in config.routes]
 
     def wish(order: Order) -> Wish | None:
         route = route_of(order, rules)
         return None if route is None else wishes[rules.routes.index(route)]
 
     return wish
+
+
+def _wish(route: conf.Route) -> Wish | None:
+    if route.order is None:
+        return None
+    delivery = {conf.DELIVERY_FIELDS[name]: text for name, text in route.fields.items() if name in conf.DELIVERY_FIELDS}
+    fields = {name: text for name, text in route.fields.items() if name not in conf.DELIVERY_FIELDS}
+    return Wish(route.order, route.products, fields, delivery, dict(route.data))
 
 
 def post_of(portal: "conf.KodePortal") -> Post | None:

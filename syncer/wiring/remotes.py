@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncer import config as conf
-from syncer.engine import Follower, Porter, Sink, Source
+from syncer.engine import Cabinet, Follower, Porter, Sink, Source
 from syncer.remotes.http import CallFact, Http, Limits
 from syncer.telemetry import log
 
@@ -58,6 +58,7 @@ class Counter:
 class Remotes:
     """Every configured remote, by the parts that it plays; `checks` makes one harmless call to each.
 
+    `clients` are those of portals whose pages ask for more than the ring does.
     `tap` is told of each effect on the disk besides the store's own (`files.Shelf`).
     """
 
@@ -65,6 +66,8 @@ class Remotes:
     sinks: dict[str, Sink] = field(default_factory=dict)
     followers: dict[str, Follower] = field(default_factory=dict)
     porters: dict[str, Porter] = field(default_factory=dict)
+    cabinets: dict[str, Cabinet] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
     checks: dict[str, Callable[[], str]] = field(default_factory=dict)
     counter: Counter = field(default_factory=Counter)
     wire: Wire = Http

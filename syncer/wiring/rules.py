@@ -1,9 +1,10 @@
 """What the operator has decided beforehand, as the core reads it: routes, terms, and what is only watched."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from syncer import config as conf
-from syncer.orders import Route, Rules, Terms, Watch
+from syncer.orders import Order, Route, Rules, Terms, Watch, route_of
 from syncer.wiring.remotes import longest
 
 
@@ -28,7 +29,19 @@ def rules_of(config: conf.Config) -> Rules:
         if portal.kind == "kode"
     }
     accounts = {name: one.portal for name, one in config.fulfilments.items() if one.kind == "kode"}
-    return Rules(routes, terms, patience, watched, accounts)
+    gives = frozenset(name for name, portal in config.portals.items() if portal.kind == "vitec")
+    return Rules(routes, terms, patience, watched, accounts, gives)
+
+
+def registers(config: conf.Config) -> Callable[[Order], bool]:
+    """Whether an order's route has it registered in an order system."""
+    rules = rules_of(config)
+
+    def does(order: Order) -> bool:
+        route = route_of(order, rules)
+        return route is not None and bool(route.register)
+
+    return does
 
 
 def _terms(fulfilment: conf.Fulfilment) -> Terms:

@@ -59,6 +59,12 @@ def test_the_options_of_a_command_are_completed(tmp_path: Path) -> None:
     assert {"--since", "--follow", "--failures"} <= offered(tmp_path, "syncer", "log", "--")
 
 
+def test_the_commands_of_kode_and_their_options_are_completed(tmp_path: Path) -> None:
+    assert offered(tmp_path, "syncer", "kode", "") >= {"products", "order", "watch"}
+    assert offered(tmp_path, "syncer", "kode", "order", "s") == {"share"}
+    assert {"--product", "--yes", "--again", "--portal"} <= offered(tmp_path, "syncer", "kode", "order", "map", "--")
+
+
 def test_states_and_outcomes_are_completed(tmp_path: Path) -> None:
     assert offered(tmp_path, "syncer", "orders", "--state", "d") == {"delivered"}
     assert offered(tmp_path, "syncer", "resolve", "770101", "not") == {"not-done"}

@@ -1,4 +1,4 @@
-"""backup, restore, recheck, reread and forget: what operators do with the store, also while the service runs."""
+"""backup, restore, recheck, reread, forget and links: what operators do with the store, also while the service runs."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from syncer.orders import Park
 from syncer.simulators.on_api import Script
-from syncer.store import Store, StoreError
+from syncer.store import Purpose, Store, StoreError
 from syncer.store.connect import sqlite_driver
 from tests.postgres import Server, postgres_fixture
 from tests.ring.harness import UNMAPPED, World
@@ -436,3 +436,32 @@ def test_check_tells_of_a_database_that_others_can_read(world: World) -> None:
     )
     world.database.parent.chmod(0o700)
     assert "others can read" not in world.say("check").out  # they don't get as far as the file
+
+
+# --- links ----------------------------------------------------------------------------------------------------
+
+
+def test_links_tells_who_may_open_what_and_takes_it_back(world: World) -> None:
+    number = world.order(KEPT)
+    world.say("--once")
+    name = f"tg:{number}"
+    assert world.say("links", name).out == f"{name}: nobody was given a link\n"
+    with Store.open(f"sqlite:///{world.database}", exclusive=False) as store:
+        now = datetime.now(UTC)
+        made = store.make_address(name, Purpose.PAGE, now, now + timedelta(hours=12))
+        store.make_address(name, Purpose.FILE, now, now + timedelta(days=30), "a1")
+        store.make_address(name, Purpose.FILE, now - timedelta(days=2), now - timedelta(days=1), "a2")
+        assert made is not None
+        told = world.say("links", name).out
+        assert [word for word in ("page", "file a1", "until", "ended") if word not in told] == []
+        found = world.say("links", number, "--json").json
+        assert {(one["opens"], one["asset"]) for one in found["links"]} == {
+            ("file", "a1"),
+            ("file", "a2"),
+            ("page", ""),
+        }
+        assert made not in told + str(found)
+        assert world.say("links", name, "--revoke").out == f"{name}: 2 links were valid, and none is any more\n"
+        assert store.address(made, Purpose.PAGE, now) is None
+        assert "revoked" in world.say("links", name).out
+    assert world.say("links", "tg:nobody").code == 2

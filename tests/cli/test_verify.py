@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from syncer.orders import Park
+from syncer.orders import FileState, Park
 from syncer.simulators.host import Fault
+from syncer.simulators.kode.model import File
 from syncer.simulators.on_api import Script
 from tests.ring.harness import DESK, PROGRAM, UNMAPPED, World
 from tests.ring.kinds import program
+from tests.ring.kode import KodeWorld, assert_files_are_right
 from tests.store.filled import everything, run
 
 KEPT = Script(received_ticks=99)
@@ -235,3 +237,129 @@ def test_while_the_service_runs_it_names_no_command_that_can_t_be_given(world: W
     assert [(one["order"], one["command"]) for one in ran.json["differences"]] == [
         (f"tg:{number}", "nothing: the running service sees to it")
     ]
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kode(tmp_path: Path) -> Iterator[KodeWorld]:
+    with KodeWorld(tmp_path, at=None) as world:
+        yield world
+
+
+def kept(world: KodeWorld, *sizes: int, status: str = "FINISHED") -> tuple[str, list[Path]]:
+    """An order whose files are here; its name, and where they lie."""
+    number = world.place(*(File(filename=f"fil{at}.pdf", size=size) for at, size in enumerate(sizes)), status=status)
+    world.once()
+    return f"kode:{number}", sorted((world.root / f"kode:{number}").iterdir())
+
+
+def of_files(world: KodeWorld, *words: str) -> dict[str, tuple[str, str]]:
+    """What verify says of files: by what is here, what is wrong and the command."""
+    _, _, whole = verified(world, *words)
+    assert {one["about"] for one in whole["differences"]} <= {"file"}
+    return {one["ours"]: (one["theirs"], one["command"]) for one in whole["differences"]}
+
+
+def test_files_that_are_as_they_were_kept_are_no_difference(kode: KodeWorld) -> None:
+    kept(kode, 10, 3_000_000, status="PROGRESS")
+    code, found, whole = verified(kode)
+    assert (code, found, whole["files"]) == (0, {}, 2)
+    assert "2 files" in kode.say("verify").out
+
+
+def test_a_file_that_is_missing_or_was_changed_is_told_and_fetched_by_the_command_that_is_named(
+    kode: KodeWorld,
+) -> None:
+    name, (first, second, third, _) = kept(kode, 11, 12, 13, 14)
+    first.unlink()
+    second.write_bytes(b"x" * 12)
+    third.write_bytes(b"longer than it was")
+    command = f"syncer files {name} --again"
+    assert of_files(kode) == {
+        "fil0.pdf, 11 bytes": ("it is missing", command),
+        "fil1.pdf, 12 bytes": ("it was changed: other contents", command),
+        "fil2.pdf, 13 bytes": ("it was changed: 18 bytes instead of 13", command),
+    }
+    downloads = len(kode.kode.downloads())
+    ran = kode.say(*command.split()[1:])
+    assert ran.code == 0
+    assert f"{name}: fil0.pdf is missing, and is fetched anew" in ran.out
+    assert len(kode.kode.downloads()) == downloads + 3
+    assert of_files(kode) == {}
+    assert_files_are_right(kode)
+    assert kode.say(*command.split()[1:]).code == 0
+    assert len(kode.kode.downloads()) == downloads + 3
+
+
+def test_a_whole_folder_that_is_gone_is_told_file_by_file_and_comes_back(kode: KodeWorld) -> None:
+    name, files = kept(kode, 11, 12)
+    for file in files:
+        file.unlink()
+    files[0].parent.rmdir()
+    assert [theirs for theirs, _ in of_files(kode).values()] == ["it is missing"] * 2
+    found = kode.say("files", name, "--again", "--json")
+    assert [one["state"] for one in found.json] == ["kept", "kept"]
+    assert_files_are_right(kode)
+
+
+def test_a_link_in_a_file_s_place_is_not_followed(kode: KodeWorld, tmp_path: Path) -> None:
+    name, (file,) = kept(kode, 11)
+    elsewhere = tmp_path / "elsewhere.pdf"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert set(of_files(kode)) == {"fil0.pdf, 11 bytes"}
+    assert kode.say("files", name, "--again").code == 0
+    assert not file.is_symlink()
+    assert elsewhere.exists()
+    assert_files_are_right(kode)
+
+
+def test_what_else_lies_in_an_order_s_folder_is_named_legibly_and_left_alone(kode: KodeWorld) -> None:
+    name, (file,) = kept(kode, 11)
+    odd = [b"a\x1b[2J\nb", b"\xff\xfe", b"c" * 200, b"d"]
+    for raw in odd:
+        Path(os.fsdecode(os.fsencode(file.parent) + b"/" + raw)).write_bytes(b"?")
+    (told,) = of_files(kode).items()
+    ours, (theirs, command) = told
+    assert ours == "1 file"
+    assert theirs == f"4 more in its folder: a\ufffd[2J\ufffdb, {'c' * 60}…, d, …"
+    assert command == f"remove by hand what nobody needs: syncer files {name} tells where"
+    assert kode.say("verify").code == 1
+    assert len(list(file.parent.iterdir())) == 5
+
+
+def test_a_file_that_was_to_be_removed_and_is_there_again_is_told(kode: KodeWorld) -> None:
+    _, (file,) = kept(kode, 11)
+    copy = file.read_bytes()
+    number = next(iter(kode.orders()))
+    kode.kode.change_status(int(number), "REFUNDED")
+    kode.later(hours=2)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(copy)
+    assert of_files(kode)["0 files"][0] == "1 more in its folder: fil0.pdf"
+
+
+def test_files_of_an_order_that_ended_before_the_days_that_are_asked_for_are_not_read(kode: KodeWorld) -> None:
+    _, (file,) = kept(kode, 11)
+    file.unlink()
+    assert of_files(kode, "--days", "0") == {}
+    assert len(of_files(kode, "--days", "1")) == 1
+
+
+def test_files_that_a_running_syncer_is_to_fetch_are_only_written_down(kode: KodeWorld) -> None:
+    name, (file,) = kept(kode, 11)
+    file.unlink()
+    with kode.engine():
+        assert [one["state"] for one in kode.say("files", name, "--again", "--json").json] == ["wanted"]
+    assert not file.exists()
+    kode.once()
+    assert [one.state for one in kode.files(name.removeprefix("kode:"))] == [FileState.KEPT]
+    assert_files_are_right(kode)
+
+
+def test_an_order_that_is_not_there_has_nothing_fetched(kode: KodeWorld) -> None:
+    ran = kode.say("files", "kode:1", "--again")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.count("there is no order") == 1

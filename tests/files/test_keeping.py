@@ -95,6 +95,15 @@ def test_an_error_that_who_pours_keeps_to_itself_is_told_nevertheless(shelf: She
     assert tree(root) == {}
 
 
+def test_nothing_can_be_written_once_the_file_is_kept(shelf: Shelf, root: Path) -> None:
+    late: list[Callable[[bytes], None]] = []
+    kept = shelf.keep(ORDER, NAME, late.append, most=MOST)
+    with (root / "another file").open("wb"), pytest.raises(ValueError, match="closed"):
+        late[0](NEW)
+    assert shelf.check(ORDER, NAME, kept.size, kept.sha256) is None
+    assert (root / "another file").read_bytes() == b""
+
+
 def test_little_memory_is_needed_for_a_large_file(shelf: Shelf) -> None:
     chunk, many = b"x" * 65_536, 320  # 20 MiB
 
@@ -113,6 +122,14 @@ def test_little_memory_is_needed_for_a_large_file(shelf: Shelf) -> None:
     assert peak < 2_000_000
 
 
+def test_who_waits_for_a_large_file_is_told_how_much_of_it_was_read(shelf: Shelf) -> None:
+    parts: list[int] = []
+    kept = shelf.keep(ORDER, NAME, lambda write: write(b"x" * 1_000_000), most=10**9)
+    assert shelf.check(ORDER, NAME, kept.size, kept.sha256, parts.append) is None
+    assert sum(parts) == kept.size
+    assert len(parts) > 2
+
+
 # --- removing -------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +140,25 @@ def test_a_removed_file_is_gone_and_its_folder_with_the_last_one(shelf: Shelf, r
     assert [path.name for path in (root / ORDER).iterdir()] == ["other.pdf"]
     assert shelf.remove(ORDER, "other.pdf") is True
     assert shelf.folders() == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "effects"),
+    [
+        (True, ["file.remove", "folder.sync", "folder.remove", "root.sync"]),
+        (False, ["folder.sync", "root.sync"]),
+        (None, ["root.sync"]),
+    ],
+)
+def test_a_removal_is_on_the_disk_when_it_is_done_also_one_of_a_life_that_ended_in_the_middle(
+    root: Path, there: bool | None, effects: list[str]
+) -> None:
+    events: list[str] = []
+    if there is not None:
+        Shelf(root).keep(ORDER, NAME if there else "other.pdf", pour(NEW), most=MOST)
+    root.mkdir(parents=True, exist_ok=True)
+    assert Shelf(root, events.append).remove(ORDER, NAME) is bool(there)
+    assert [event.removesuffix(".after") for event in events if event.endswith(".after")] == effects
 
 
 def test_what_is_not_there_need_not_be_removed(shelf: Shelf, root: Path) -> None:
@@ -170,8 +206,9 @@ def test_what_lies_besides_is_listed_and_what_is_being_written_is_not(shelf: She
     shelf.keep(ORDER, "b.pdf", pour(NEW), most=MOST)
     (root / ORDER / "a folder").mkdir()
     (root / ORDER / f".part-{'a' * 32}").mkdir()
+    (root / ORDER / f".part-{'b' * 32}").symlink_to(root / ORDER / "b.pdf")
     shelf.keep(ORDER, NAME, look, most=MOST)
-    assert seen == [(f".part-{'a' * 32}", "a folder", "b.pdf")]
+    assert seen == [(f".part-{'a' * 32}", f".part-{'b' * 32}", "a folder", "b.pdf")]
 
 
 def test_folders_are_listed_and_nothing_else(shelf: Shelf, root: Path) -> None:

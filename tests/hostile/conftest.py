@@ -3,8 +3,6 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-pytest.register_assert_rewrite("tests.hostile.machine")
-
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:

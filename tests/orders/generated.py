@@ -125,6 +125,7 @@ PARTS: Mapping[str, Sequence[Any]] = {
     "left": BOTH,
     "refused": WORDS,
     "awaits": ["", "", "the agent must open its page"],
+    "old": ["", "", "its page was not opened here in time"],
     "awaits_until": MAYBE,
     "listed": [None, "Unnamed"],
     "section": ["ticket", "form"],

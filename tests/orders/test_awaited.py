@@ -74,13 +74,12 @@ def test_it_is_handed_over_once_when_that_is_done() -> None:
 
 
 def test_too_late_it_is_parked_with_the_reason_and_no_message_is_written() -> None:
-    one = waiting().after(hours=23)
-    assert one.order.park is None
-    one.after(hours=1)
+    assert waiting().after(hours=23).order.park is None
+    one = waiting().after(hours=24)
     assert one.order.park is Park.AWAITED
     assert one.order.parked == f"{OPEN_IT}, and has not until 2031-05-05 07:15 UTC"
     assert (one.messages, one.order.state, one.order.wake_at) == ([], State.RECEIVED, None)
-    assert "by itself" in help_for(one.order) or "goes on" in help_for(one.order)
+    assert help_for(one.order).startswith("it goes on when that is done")
 
 
 def test_one_that_is_so_old_when_it_is_first_seen_is_received_and_parked_at_once() -> None:
@@ -167,6 +166,13 @@ def test_the_same_again_changes_nothing_and_more_is_added() -> None:
     more = heard(read, Supplied("ticket", {"owner_id": "HAN1"}))
     assert more.order.details["ticket"] == {"target_id": "OBJ1_2", "owner_id": "HAN1"}
     assert more.order.look_due
+
+
+def test_of_two_forms_the_first_counts() -> None:
+    order = heard(order_of(state=State.RECEIVED, portal_status="received"), Supplied("form", {"cadastre": "1/2"})).order
+    after = heard(order.but(look_due=False), Supplied("form", {"cadastre": "3/4", "product": "WI1"})).order
+    assert after.details["form"] == {"cadastre": "1/2"}
+    assert not after.look_due
 
 
 def test_a_reading_that_was_under_way_meanwhile_does_not_take_it_back() -> None:

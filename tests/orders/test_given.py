@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
+from syncer.cli.acting import _as_done
 from syncer.orders import (
     Absent,
     Act,
+    Begun,
     CannotTell,
     DeliveredByHand,
     Done,
     Failed,
     Given,
     GiveRefused,
+    Intent,
     Kind,
     NotDone,
     Park,
@@ -64,6 +67,11 @@ def test_what_a_person_delivers_is_given_too() -> None:
     one = world("3200", rules=GIVES).run()
     assert one.say(DeliveredByHand()).order.portal_status == "delivered"
     assert len(one.given) == 1
+
+
+def test_what_a_person_delivers_past_a_fulfilment_that_has_it_still_waits_for_no_result() -> None:
+    one = world(rules=GIVES, answers=[Begun("17")], progress=Begun("17")).run().say(DeliveredByHand())
+    assert (one.order.portal_status, one.given) == ("delivered", [])
 
 
 def test_the_portal_is_read_again_before_a_part_is_given() -> None:
@@ -152,3 +160,10 @@ def test_reopened_while_a_part_was_uncertain_the_word_about_it_is_taken() -> Non
     one.hear(Given(left=True))
     assert one.order.given == 1
     assert plan(one.order, None, one.now, RULES).act is not Act.PERSON
+
+
+def test_an_operators_word_that_it_was_done_is_taken_as_one_part_given() -> None:
+    engine: Any = None  # of no account for this kind
+    assert _as_done(engine, Intent("tj.770101.g1", Kind.GIVE, "tj", {"n": "1"}), None) == Given(
+        left=True, what="by an operator's word"
+    )

@@ -24,7 +24,7 @@ from syncer.orders import (
     State,
     decide,
     plan,
-    values,
+    seen,
 )
 from tests.orders.generated import (
     BYTES,
@@ -57,7 +57,7 @@ def name(part: Any) -> str:
 
 def test_the_table_has_a_row_for_each_observation_and_no_other() -> None:
     assert set(TABLE) == set(OBSERVATIONS)
-    kinds = [kind for kind in vars(values).values() if isinstance(kind, type) and issubclass(kind, Observation)]
+    kinds = [kind for kind in vars(seen).values() if isinstance(kind, type) and issubclass(kind, Observation)]
     assert {kind for kind in kinds if kind is not Observation and not kind.__name__.startswith("_")} == set(TABLE)
 
 

@@ -140,3 +140,29 @@ def test_nothing_is_ever_sent_and_no_open_order_is_forgotten(data: bytes) -> Non
     by_hand = decision.order.work is not Work.UNBEGUN
     if not decision.order.final and not by_hand:
         assert decision.wake_at is not None or decision.next.act is Act.PERSON
+
+
+def test_a_file_that_cannot_be_kept_does_not_hide_that_the_order_goes_on_there() -> None:
+    decision = after(Read("delivered"), Read("active"), Fetched(left=False, refused="a file can't be kept"))
+    assert decision.order.park is Park.REOPENED
+    assert "a file can't be kept" in (decision.order.parked or "")
+    assert after(Retried(), order=decision.order).state is State.ACTIVE
+
+
+def test_an_ended_order_that_goes_on_after_a_word_that_nobody_knows_is_a_persons() -> None:
+    assert after(Read("delivered"), Read("ARCHIVED")).order.park is None
+    assert after(Read("delivered"), Read("ARCHIVED"), Read("active")).order.park is Park.REOPENED
+    assert after(Read("delivered"), Read("ARCHIVED"), Read("cancelled")).state is State.CANCELLED
+
+
+def test_an_order_whose_first_status_nobody_knows_is_followed() -> None:
+    decision = after(Read("ARCHIVED"), Unchanged())
+    assert (decision.state, decision.order.park, decision.next.act) == (State.RECEIVED, None, Act.WATCH)
+
+
+def test_files_that_do_not_come_put_off_no_question_about_their_order() -> None:
+    waiting = after(Read("active", files_due=True)).order
+    assert plan(waiting, None, NOW, RULES).act is Act.FETCH
+    assert plan(waiting, None, SOON, RULES).act is Act.WATCH
+    decision = decide(waiting, Read("cancelled", files_due=True), SOON, RULES)
+    assert (decision.state, decision.next.act) == (State.CANCELLED, Act.FETCH)

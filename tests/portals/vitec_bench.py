@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncer.orders import Cursor, Intent, Kind, Order, Page, Read, State
-from syncer.portals import Reach, Result, VitecPortal
-from syncer.portals.vitec import supplied
+from syncer.portals.vitec import Reach, Result, VitecPortal, supplied
 from syncer.remotes.http import Http, Limits
 from syncer.remotes.vitec import STOCKHOLM, Credentials, Ticket, Vitec
 from syncer.simulators.host import Host

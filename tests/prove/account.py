@@ -28,7 +28,8 @@ def act(world: World, number: str, verb: str, facts: Mapping[str, Any]) -> None:
     than nought.
     """
     kode, facts = account(world), dict(facts)
-    order = int(number) if number not in world.outside.accesses else _placed(world, number)
+    name = world.name(number)
+    order = int(number) if name.startswith("kode:") else _placed(world, number)
     if verb == "add_file" and not kode.options.lines_have_extras:
         facts["on"] = "order"
     if verb in OF_FILES:

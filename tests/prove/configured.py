@@ -11,6 +11,7 @@ from typing import Any
 
 from syncer import config as conf
 from syncer.simulators.kode import Credentials
+from tests.prove.chain_configured import CHAIN, GKS4_SECRET, VITEC_SECRET
 from tests.ring.harness import KEY, PASSWORD
 
 ELSEWHERE = "3106"  # the service that `sydnet` delivers, which can't schedule
@@ -132,12 +133,14 @@ def configuration(
     nordnet_lines: str = "",
     sydnet_lines: str = "",
     kode: bool = False,
+    chain: bool = False,
 ) -> Any:
     """The configuration, read once for each choice of its gaps."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         known = Credentials()
         given = {"client": known.client_secret, "kode": known.password, "push": "en-hemlighet-som-ingen-gissar"}
+        given |= {"vitec": VITEC_SECRET, "gks4": GKS4_SECRET}
         for secret, text in (("key", KEY), ("password", PASSWORD), *given.items()):
             (folder / f"{secret}.secret").write_text(text, encoding="utf-8")
             (folder / f"{secret}.secret").chmod(0o600)
@@ -149,5 +152,5 @@ def configuration(
             nordnet_lines=nordnet_lines,
             sydnet_lines=sydnet_lines,
         )
-        (folder / "syncer.toml").write_text(filled, encoding="utf-8")
+        (folder / "syncer.toml").write_text(filled + (CHAIN if chain else ""), encoding="utf-8")
         return conf.load(folder / "syncer.toml")

@@ -23,6 +23,7 @@ LASTING = frozenset(Event) - {
     Event.REQUEST_BEFORE, Event.REQUEST_ANSWER, Event.COMMIT_BEFORE, Event.COMMAND_BEFORE,
 }  # fmt: skip
 DEEP = 16  # one run in so many goes on to the scenario's end, though it has become equal to the whole one before
+STRUCK = frozenset({"pass", "opens", "fills"})  # steps in which faults are tried
 PAIRED = 1  # the orders of a scenario that is cut twice
 
 
@@ -144,6 +145,7 @@ def world_of(chosen: Scenario, folder: Path) -> World:
         nordnet=chosen.nordnet,
         sydnet=chosen.sydnet,
         kode=chosen.kode,
+        chain=chosen.chain,
         portal_lines=chosen.portal_lines,
         late=chosen.late,
     )
@@ -156,7 +158,7 @@ def record(chosen: Scenario, world: World, most: int) -> Whole:
     world.knife = Knife(watch=recorder)
     passed: list[tuple[Place, Snapshot]] = []
     for number, step in enumerate(chosen.steps):
-        if step.what == "pass":
+        if step.what in STRUCK:
             whole.before[number] = play.place, world.snapshot()
         play.step(number)
         if step.what == "pass":
@@ -269,7 +271,7 @@ def as_a_person_said(before: Any, after: Any) -> bool:
 
 def _without_active(ended: Any) -> Any:
     told = tuple(status for status in ended.told if status != "active")
-    return (ended.status, told, ended.said, ended.activations, ended.subscriptions, ended.parcels)
+    return (ended.status, told, ended.said, ended.activations, ended.subscriptions, ended.parcels, ended.beyond)
 
 
 # --- proving --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from syncer.simulators.kode import KodeSimulator
 from syncer.simulators.on_api import OnApiSimulator, Script, Service
 from syncer.simulators.wire import Request, Simulator
 from syncer.simulators.xsp import XspSimulator
+from tests.prove.chain_outside import OPENED, Beyond, Chain
 from tests.ring.harness import FIBER, KEY, PASSWORD, PLAIN, WRITES
 from tests.ring.kode import PACKAGE
 
@@ -71,6 +72,7 @@ class Outside(Host):
         nordnet: Mapping[str, Any] | None = None,
         sydnet: Mapping[str, Any] | None = None,
         kode: Mapping[str, Any] | None = None,
+        chain: Mapping[str, Any] | None = None,
     ) -> None:
         self.clock = clock
         self.portal = XspSimulator(name="tg", api_key=KEY, now=clock, **(portal or {}))
@@ -78,6 +80,7 @@ class Outside(Host):
         self.sydnet = _network("sydnet", clock, {"version": "2.6", "scheduling": False, **(sydnet or {})})
         self.courier = CourierSimulator()
         self.kode = None if kode is None else KodeSimulator(now=clock, mount="/kode", url="http://127.0.0.1:9", **kode)
+        self.chain = None if chain is None else Chain(clock, **chain)
         self.accesses: dict[str, str] = {}
         self.asked = 0
         self.last: tuple[str, str, Request] = ("", "", Request("", ""))
@@ -86,7 +89,8 @@ class Outside(Host):
         mounts: dict[str, Simulator] = {
             "/xsp": self.portal, "/nordnet": self.nordnet, "/sydnet": self.sydnet, "/courier": self.courier,
         }  # fmt: skip
-        super().__init__(mounts if self.kode is None else {**mounts, "/kode": self.kode}, now=clock)
+        mounts |= {} if self.kode is None else {"/kode": self.kode}
+        super().__init__(mounts if self.chain is None else {**mounts, **self.chain.mounts}, now=clock)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in {"_lock", "last"}}
@@ -124,11 +128,31 @@ class Outside(Host):
         assert self.kode is not None
         return str(self.kode.add_order(**{"products": [PACKAGE], **fields}))
 
+    def agent_s(self, **fields: Any) -> str:
+        """A new order of an agent's; its id."""
+        assert self.chain is not None
+        return self.chain.order(**fields)
+
     def placed(self, number: str) -> list[dict[str, Any]]:
         """The orders in KODE that were placed for a portal's order, oldest first."""
-        stem = reference("tg", number)
+        stem = self.stem(number)
         made = [] if self.kode is None else self.kode.created()
         return [order for order in made if is_ours(order["technical_reference"], stem)]
+
+    def name(self, number: str) -> str:
+        """What the program calls an order."""
+        if self.chain is not None and number in self.chain.numbers:
+            return f"vitec:{number}"
+        return f"{'tg' if number in self.accesses else 'kode'}:{number}"
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The ids of all portals' orders."""
+        return (*self.accesses, *(() if self.chain is None else self.chain.numbers))
+
+    def stem(self, number: str) -> str:
+        """How each of our references to an order begins."""
+        return reference(*self.name(number).split(":", 1))
 
     def known_as(self, number: str) -> str:
         """An order's name in the end: one that was placed for another has that one's reference, whoever came first."""
@@ -149,9 +173,18 @@ class Outside(Host):
     def ended(self) -> dict[str, "Ended"]:
         """How each order stands, as the remotes remember it."""
         followed = {} if self.kode is None else {str(one["order"]): one["status"] for one in self.kode.orders()}
-        return {number: self._ended(number) for number in self.accesses} | {
-            number: Ended(status) for number, status in followed.items()
-        }
+        return (
+            {number: self._ended(number) for number in self.accesses}
+            | {number: Ended(status) for number, status in followed.items()}
+            | {number: self._given(number) for number in (() if self.chain is None else self.chain.numbers)}
+        )
+
+    def _given(self, number: str) -> "Ended":
+        """An agent's order."""
+        assert self.chain is not None
+        placed = tuple(order["status"] for order in self.placed(number))
+        beyond = self.chain.beyond(self.name(number), number)
+        return Ended(self.chain.status(number), activations=placed, beyond=beyond)
 
     def _ended(self, number: str) -> "Ended":
         stem = reference("tg", number)
@@ -172,17 +205,19 @@ class Outside(Host):
             ),
             subscriptions=sum(is_ours(sub.sp_reference, stem) and not sub.ended for sub in held),
             parcels=len(self.courier.parcels(number)),
+            beyond=Beyond() if self.chain is None else self.chain.beyond(self.name(number), number),
         )
 
     def doubled(self) -> list[str]:
         """Each effect that came twice, or was asked for again after it had come, in words. By the journal alone."""
-        return [*self._sent_again(), *self._made_twice(), *self._alive_twice(), *map(str, self.crashes)]
+        twice = () if self.chain is None else self.chain.doubled()
+        return [*self._sent_again(), *self._made_twice(), *self._alive_twice(), *twice, *map(str, self.crashes)]
 
     def _sent_again(self) -> Iterator[str]:
         """A call with the key of one that took effect, whether or not the remote saw through it."""
         made: set[tuple[str, str]] = set()
         for entry in self.calls():
-            if entry.operation not in {"orders.create", "parcels.book"} or not entry.body:
+            if entry.operation not in {"orders.create", "parcels.book", "sales_orders.create"} or not entry.body:
                 continue
             key = (entry.remote, str(_reference_in(json.loads(entry.body))))
             if key in made:
@@ -210,12 +245,13 @@ class Outside(Host):
 
 
 def _reference_in(body: Mapping[str, Any]) -> object:
-    return body.get("spReference") or body.get("technicalReference") or body.get("reference")
+    names = ("spReference", "technicalReference", "purchaseOrderNumber", "reference")
+    return next((body[name] for name in names if body.get(name)), None)
 
 
 def writes(request: Request) -> bool:
     """Whether a request may change something at its remote: in the portal the verb doesn't tell."""
-    if request.path.endswith("/token"):
+    if request.path.endswith("/token") or OPENED in request.path:
         return False
     method = request.query.get("method")
     return method in WRITES if method is not None else request.method not in {"GET", "HEAD"}
@@ -227,7 +263,9 @@ def _network(name: str, clock: Clock, options: Mapping[str, Any]) -> OnApiSimula
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one order stands outside. `activations` are the states of ours in the networks and in KODE, oldest first."""
+    """How one order stands outside. `activations` are the states of ours in the networks and in KODE, oldest first;
+    `beyond` is how it stands with agents and order systems.
+    """
 
     status: str
     told: tuple[str, ...] = ()
@@ -235,3 +273,4 @@ class Ended:
     activations: tuple[str, ...] = ()
     subscriptions: int = 0
     parcels: int = 0
+    beyond: Beyond = Beyond()  # noqa: RUF009 - frozen

@@ -13,6 +13,7 @@ from typing import Any
 
 from syncer.orders import Intent, IntentState, Kind, Order, Park, Work
 from tests.prove import account
+from tests.prove.chain_desk import AtTheDesk, sought
 from tests.prove.scenarios import CAUSE, Scenario, Step
 from tests.prove.shelved import hashes, wrong
 from tests.prove.world import TIMEOUT, Ended, Outside, World
@@ -49,7 +50,7 @@ class Local:
 Outcome = Mapping[str, tuple[Ended | None, Local | None]]
 
 
-class Play:
+class Play(AtTheDesk):
     """A run of a scenario in a world. `place` is where it is."""
 
     def __init__(self, world: World, scenario: Scenario, place: Place | None = None) -> None:
@@ -142,7 +143,8 @@ class Play:
             intent = None if loaded is None else loaded[1]
             if order.park is Park.UNCERTAIN:
                 assert intent is not None, f"{order.name} is uncertain about nothing"
-                assert order.name in (order.parked or ""), f"the reason doesn't name the order: {order.parked}"
+                for mark in (order.name, sought(order, intent)):
+                    assert mark in (order.parked or ""), f"the reason doesn't say {mark}: {order.parked}"
             if intent is not None and intent.state is IntentState.UNCERTAIN:
                 self.place = replace(self.place, asked=self.place.asked | {order.external_id})
                 self.world.say(*truth(self.world.outside, order, intent))
@@ -153,7 +155,8 @@ class Play:
     def _arrive(self, step: Step) -> None:
         arrival = self.scenario.arrivals[step.who]
         outside = self.world.outside
-        orders = outside.named if arrival.portal == "kode" else partial(outside.order, arrival.script)
+        orders = {"kode": outside.named, "vitec": outside.agent_s}.get(arrival.portal)
+        orders = orders or partial(outside.order, arrival.script)
         number = orders(**arrival.fields)
         self.place = replace(self.place, numbers=(*self.place.numbers, number))
 
@@ -240,12 +243,14 @@ def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str
     """What a person who looks at the remote says of an uncertain call: done or not done, and the remote's number."""
     number = order.external_id
     ref = None
-    if intent.kind is Kind.STATUS:
+    if intent.kind is Kind.STATUS and order.portal == "tg":
         done = outside.portal.status(number) == intent.payload["status"]
-    elif intent.kind is Kind.MESSAGE:
+    elif intent.kind is Kind.MESSAGE and order.portal == "tg":
         done = any(f"[{intent.key}]" in text for _, text in outside.portal.messages(number))
     elif intent.target == "script":
         done = bool(outside.courier.parcels(number))
+    elif outside.chain is not None and intent.target in {"vitec", "gks4"}:
+        done, ref = outside.chain.looked_up(order, intent)
     elif intent.target == "kode_orders":
         found = [made["order"] for made in outside.placed(number) if made["technical_reference"] == intent.key]
         done, ref = bool(found), str(found[0]) if found else None
@@ -313,7 +318,8 @@ def _outside(outside: Outside) -> Any:
         for network in (outside.nordnet.network, outside.sydnet.network)
     ]
     account = None if outside.kode is None else [{**one, "ordered": None} for one in outside.kode.orders()]
-    return outside.ended(), networks, outside.courier.state(), outside.portal.state(), account
+    beyond = None if outside.chain is None else outside.chain.state()
+    return outside.ended(), networks, outside.courier.state(), outside.portal.state(), account, beyond
 
 
 def quiet(play: Play) -> list[str]:

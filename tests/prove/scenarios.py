@@ -6,14 +6,13 @@ A scenario is a plain value: playing it is for others. Nothing here looks at the
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
 from syncer.simulators.on_api import Script
-from tests.prove import kode_stories
-from tests.prove.stories import TICK, Arrival, Scenario, Step, Story, Teller, story_of
+from tests.prove import chain_stories, kode_stories
+from tests.prove.stories import TICK, Arrival, Scenario, Step, Story, Teller, about, story_of
 from tests.prove.world import DESK, ELSEWHERE, PLAIN, PROGRAM, UNMAPPED
 from tests.ring.harness import NOON
 
@@ -256,6 +255,7 @@ def _options(chance: random.Random, choices: Mapping[str, tuple[Any, ...]]) -> d
     return {name: chance.choice(values) for name, values in choices.items() if chance.random() < 0.5}
 
 
+CHAINED = 1_000_000  # and the seeds above it are scenarios of the chain
 KODE_ONE_IN = 5  # scenarios are of an account at KODE
 LATE = ((), ("tg",), ("nordnet", "sydnet"), ("tg", "nordnet"))  # lists that come when all other work is done
 
@@ -263,7 +263,9 @@ LATE = ((), ("tg",), ("nordnet", "sydnet"), ("tg", "nordnet"))  # lists that com
 
 
 def scenario(seed: int, most: int = 4) -> Scenario:
-    """The scenario of a seed, with at most so many orders."""
+    """The scenario of a seed, with at most so many orders; those of agents have seeds of their own."""
+    if seed >= CHAINED:
+        return chain_stories.chained(seed, most)
     chance = random.Random(seed)
     account = seed % KODE_ONE_IN == 2
     stories = [_teller(chance, account=account)(chance) for _ in range(chance.choice([1, 2, 2, 3, 4][: most + 1]))][
@@ -300,18 +302,13 @@ def _steps(chance: random.Random, stories: Sequence[Story]) -> Iterator[Step]:
     """Passes, and between them what happens about each order; then time enough for all that waits."""
     for who, story in enumerate(stories):
         yield Step("arrive", who)
-        yield from _about(who, story.before)
+        yield from about(who, story.before)
     yield Step("pass", value=chance.random() < 0.7)
     for steps in zip_longest(*(story.rounds for story in stories), fillvalue=()):
         yield Step("time", value=chance.choice((5.0, 61.0, 180.0)))
         for who, part in enumerate(steps):
-            yield from _about(who, part)
+            yield from about(who, part)
         yield Step("pass", value=chance.random() < 0.7)
     for seconds in (121.0, 1201.0, 4201.0):
         yield Step("time", value=seconds)
         yield Step("pass", value=True)
-
-
-def _about(who: int, steps: Sequence[Step]) -> Iterator[Step]:
-    """What happens about the first order, about another."""
-    return (step if step.who < 0 else replace(step, who=who) for step in steps)

@@ -1,8 +1,8 @@
 """The values that a scenario is made of: steps, orders as they come, and stories. What is told is not for here."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncer.simulators.on_api import Script
@@ -40,6 +40,7 @@ class Scenario:
     portal_lines: str = ""
     late: tuple[str, ...] = ()
     kode: Mapping[str, Any] | None = None
+    chain: Mapping[str, Any] | None = None
     pushes: bool = False
 
     def __str__(self) -> str:
@@ -69,3 +70,8 @@ def story_of(
 ) -> Story:
     """A story out of its order's kind and fields, and what happens in each round."""
     return Story(Arrival(kind, fields, script, portal), tuple(tuple(steps) for steps in rounds), tuple(before))
+
+
+def about(who: int, steps: Sequence[Step]) -> Iterator[Step]:
+    """What happens about the first order, about another."""
+    return (step if step.who < 0 else replace(step, who=who) for step in steps)

@@ -13,12 +13,12 @@ import pickle
 import random
 import tempfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -32,6 +32,7 @@ from syncer.cli import acting
 from syncer.engine import Engine, Summary
 from syncer.errors import Unavailable
 from syncer.orders import (
+    Accounting,
     CancelledByHand,
     DeliveredByHand,
     Intent,
@@ -206,9 +207,9 @@ WORDS = ("retry", "deliver", "cancel", "done", "not-done")
 class World:
     """The remotes, and a program that lives between them, dies and lives again, in a folder of its own.
 
-    The program lives from the first pass or word until `end` or a cut. `portal`, `nordnet`, `sydnet` and `kode` are
-    options of the simulators, and there is no KODE without any; `settings` are lines of the configuration. The lists of
-    the remotes that are `late` are read beside the service's work.
+    It lives from the first pass or word until `end` or a cut. `portal`, `nordnet`, `sydnet`, `kode` and `chain`
+    are options of the simulators, and there is no KODE without any, nor agents; `settings` are lines of the
+    configuration. The lists of the remotes that are `late` are read beside the service's work.
     """
 
     def __init__(
@@ -220,6 +221,7 @@ class World:
         nordnet: Mapping[str, Any] | None = None,
         sydnet: Mapping[str, Any] | None = None,
         kode: Mapping[str, Any] | None = None,
+        chain: Mapping[str, Any] | None = None,
         late: Collection[str] = (),
         **settings: str,
     ) -> None:
@@ -232,15 +234,17 @@ class World:
             nordnet_lines=lines_of(north),
             sydnet_lines=lines_of(south),
             kode=kode is not None,
+            chain=chain is not None,
             **settings,
         )
         self.shelf = folder / "files"
         self.config = config if kode is None else keeping(config, self.shelf)
         self._database = folder / "ring.db"
         self.clock = Clock(at)
-        self.outside = Outside(self.clock, portal, nordnet, sydnet, kode)
+        self.outside = Outside(self.clock, portal, nordnet, sydnet, kode, chain)
         self.knife = Knife()
         self._life: tuple[Engine, Store] | None = None
+        self.desks: dict[str, Any] = {}
         self._put(empty_database(), b"", {})
 
     # --- life and death -------------------------------------------------------------------------------------------
@@ -251,12 +255,18 @@ class World:
         if self._life is None:
             with _warm():
                 store = Store.open(self._url, tap=self._tap)
-            engine = wiring.engine_of(
-                self.config, store, Redactor(self.config.secrets()), now=self.clock, wire=self._wire, workers=1
-            )
+            redactor = Redactor(self.config.secrets())
+            made = wiring.remotes_of(self.config, redactor, self.clock, wire=self._wire, store=store, tap=self._tap)
+            engine = wiring.engine_of(self.config, store, redactor, now=self.clock, workers=1, made=made)
             self._prepare(engine)
-            self._life = engine, store
+            self._life, self.desks = (engine, store), wiring.desks_of(self.config, made, store, self.clock)
         return self._life[0]
+
+    @property
+    def desk(self) -> Any:
+        """The desk that agents come to, in the living program."""
+        assert self.engine
+        return self.desks["vitec"]
 
     @property
     def store(self) -> Store:
@@ -275,8 +285,12 @@ class World:
         engine.room.sources["tg"]._client._clock = self.clock.monotonic
         engine.room.sinks["script"]._run = self._run
         for porter in engine.room.porters.values():
-            porter._downloads = Inline(porter._downloads.parallel)
+            porter._downloads = Inline(porter._downloads.calls)
             porter._client._bearer._clock = self.clock.monotonic
+        if self.outside.chain is not None:
+            system = engine.room.sinks["gks4"]
+            system._client._bearer._clock = system._customers._clock = self.clock.monotonic
+            engine._poll = partial(in_turn, engine)
 
     def end(self) -> None:
         """The program stops in good order."""
@@ -306,11 +320,12 @@ class World:
 
     def run_pass(self, *, once: bool = True) -> Summary:
         """One pass of the living program, as `--once` makes it, or as the service does."""
-        return self.engine.run_pass(once=True) if once else self.engine.run_bounded(["tg"], timedelta(hours=1))
+        sources = ["tg"] if self.outside.chain is None else ["tg", "vitec"]
+        return self.engine.run_pass(once=True) if once else self.engine.run_bounded(sources, timedelta(hours=1))
 
     def name(self, number: str) -> str:
         """What the program calls an order."""
-        return f"{'tg' if number in self.outside.accesses else 'kode'}:{number}"
+        return self.outside.name(number)
 
     def say(self, word: str, number: str, ref: str | None = None) -> bool:
         """An operator's word about an order, acted on at once; False where it can't be taken (cli/acting.py)."""
@@ -422,6 +437,12 @@ class World:
         except (requests.RequestException, ValueError, AttributeError, RecursionError, wire._TooLarge):
             return (75, "") if sent.status == 429 else (1, "no answer from the courier")
         return {201: 0, 409: 65, 503: 75}.get(answer.status, 1), said
+
+
+def in_turn(engine: Engine, names: Sequence[str], tally: Any) -> dict[str, Accounting]:
+    """Lists are read one after the other, in place of beside each other, so that a run always goes the same way."""
+    found = {name: engine._poll_one(name, tally) for name in names}
+    return {name: accounting for name, accounting in found.items() if accounting is not None}
 
 
 @contextmanager

@@ -370,9 +370,7 @@ def test_a_sales_order_is_sent_to_the_configured_path_once(bench: Bench) -> None
         (as_json(True), None),
         (as_json({"number": "x" * 101}), None),
         (as_json({"number": "a\nb"}), None),
-        (Canned(b"{broken", content_type="application/json"), None),
-        (Canned(b"[" * 100_000, content_type="application/json"), None),
-        (Canned(b"\xff", content_type="application/octet-stream"), None),
+        (Canned(b"{broken", headers={"Location": "/api/v1/salesorders/10045"}), "10045"),
     ],
 )
 def test_a_sales_order_is_made_with_or_without_a_number(bench: Bench, answer: Canned, number: str | None) -> None:
@@ -381,6 +379,24 @@ def test_a_sales_order_is_made_with_or_without_a_number(bench: Bench, answer: Ca
     assert made.number == number
     assert made.location == answer.headers.get("Location")
     assert made.raw == answer.body.decode("utf-8", "replace")[:10_000]
+    assert len(bench.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Canned(b"{broken", content_type="application/json"),
+        Canned(b'{"number": "S-', content_type="text/plain"),
+        Canned(b"[" * 100_000, content_type="application/json"),
+        Canned(b"\xff", content_type="application/octet-stream"),
+        Canned(b"<html>Logga in</html>", content_type="text/plain"),
+        Canned(b"Closed for maintenance", content_type="text/plain"),
+    ],
+)
+def test_what_no_gks_would_say_of_a_sales_order_that_it_made_is_uncertain(bench: Bench, answer: Canned) -> None:
+    bench.answer = lambda _: answer
+    with pytest.raises(Uncertain):
+        bench.client().create_sales_order(ORDER)
     assert len(bench.calls) == 1
 
 

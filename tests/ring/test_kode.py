@@ -1,5 +1,6 @@
 """KODE's orders as a portal's: followed until long after they end, and their files kept, each once."""
 
+import json
 import time
 from collections import Counter
 from datetime import timedelta
@@ -62,7 +63,7 @@ def test_an_order_that_is_first_read_with_a_status_that_nobody_knows_is_followed
         world.once()
         world.later(minutes=2)
         found = world.known(number)
-        assert (found.state, found.portal_status, found.park) == (State.NEW, "ARCHIVED", None)
+        assert (found.state, found.portal_status, found.park) == (State.RECEIVED, "ARCHIVED", None)
         assert states(world, number) == [FileState.KEPT]
         world.kode.change_status(int(number), "FINISHED")
         world.later(minutes=2)
@@ -301,3 +302,16 @@ def test_a_file_that_kode_lists_and_refuses_for_an_hour_parks_its_order(folder: 
         world.later(minutes=40)
         assert states(world, number) == [FileState.REFUSED]
         assert "403" in (world.known(number).parked or "")
+
+
+def test_status_says_when_a_portal_without_a_list_was_last_seen_to_and_that_it_is_down(folder: Path) -> None:
+    with KodeWorld(folder) as world:
+        world.place()
+        world.once()
+        stands = json.loads(world.say("status", "--json").out)["portals"]["kode"]
+        assert (stands["up"], stands["last_poll_at"]) != (None, None)
+        world.host.fault("error_before", "kode", None, times=None)
+        world.later(minutes=2)
+        later = json.loads(world.say("status", "--json").out)["portals"]["kode"]
+        assert later["up"] is False
+        assert later["last_poll_at"] < world.clock().isoformat()

@@ -7,7 +7,10 @@ import structlog
 
 from syncer.pulse import Pulse
 from syncer.web import Site
+from tests.web.desks import offices
 from tests.web.scenes import SITE, Served, served
+
+__all__ = ["offices"]
 
 
 @pytest.fixture(autouse=True)

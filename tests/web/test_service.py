@@ -179,10 +179,12 @@ def test_the_pages_files_are_part_of_the_program() -> None:
     folder = Path(web.__file__).parent
     assert {path.name for path in (folder / "templates").iterdir()} == {
         "base.html", "message.html", "order.html", "parts.html", "status.html",
+        "agent_base.html", "agent_confirm.html", "agent_message.html", "agent_order.html", "agent_parts.html",
     }  # fmt: skip
-    css = (folder / "static" / "style.css").read_text(encoding="utf-8")
-    assert "url(" not in css
-    assert "@import" not in css
+    for name in ("style.css", "agent.css"):
+        css = (folder / "static" / name).read_text(encoding="utf-8")
+        assert "url(" not in css
+        assert "@import" not in css
 
 
 def test_a_hung_pass_makes_the_service_ill_and_its_end_well_again(tmp_path: Path) -> None:

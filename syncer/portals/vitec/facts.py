@@ -43,7 +43,7 @@ class Ids:
     owner_id: str | None = None
     target_id: str | None = None
     target_type: str | None = None
-    service_id: str | None = None
+    service: str | None = None
 
     @property
     def agent_id(self) -> str | None:
@@ -75,7 +75,7 @@ def head_of(row: Row, customer_id: str) -> dict[str, str]:
         "customer_id": customer_id,
         "target_id": row.target_id,
         "user_id": row.user_id,
-        "service_id": row.service_id,
+        "service": row.service_id,
         "created_at": None if row.created_at is None else row.created_at.isoformat(),
         "vitec_status": row.status,
     }

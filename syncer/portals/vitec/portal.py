@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Unreadable
-from syncer.orders import Absent, CannotTell, Cursor, Found, Intent, Observation, Order, Page, Read
+from syncer.orders import Absent, CannotTell, Cursor, Found, Intent, Observation, Order, Page, Read, Work
 from syncer.portals.vitec.doors import Doors
 from syncer.portals.vitec.facts import Result, head_of, ids_of, ordered_at, section
 from syncer.portals.vitec.lists import Lists, Reach
@@ -19,6 +19,7 @@ from syncer.remotes.vitec import STOCKHOLM, CustomerDenied, NotGranted, Operatio
 
 USER, OFFICE = "User", "Office"  # function groups, as far as paths tell them
 FORM = "the agent must fill in the form"
+AGAIN = 60.0  # seconds until somebody is looked up again who could not be
 LISTING = "Vitec must list it, which tells its service"
 
 
@@ -30,6 +31,7 @@ class VitecPortal:
     tell; without one, Vitec isn't told, since no such call is documented (section 6). `page` is the address of an
     order's page for its agent, None where there is none; `results` are the files of what was done, and `ready` says
     whether all of them are here. `needs_form`: the agent has to say more than the ticket does.
+    `lacks`: what is known isn't enough for the order's route.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class VitecPortal:
         results: Callable[[Order], tuple[Result, ...]] = lambda _: (),
         ready: Callable[[Order], bool] = lambda _: True,
         needs_form: Callable[[Order], bool] = lambda _: False,
+        lacks: Callable[[Order], bool] = lambda _: False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
@@ -61,6 +64,7 @@ class VitecPortal:
         self._statuses = Statuses(statuses or {})
         self._unopened_after = unopened_after
         self._needs_form = needs_form
+        self._lacks = lacks
         self._now = now
         self._doors = Doors()
         self._lists = Lists(
@@ -87,18 +91,26 @@ class VitecPortal:
 
         Raises:
             Unreadable: the list and the ticket speak of two customers, or it is no service of ours.
+            Unavailable: the office or the agent can't be looked up just now, and the order's route wants them.
         """
         head = self._head(order)
-        service = head.get("service_id", "")
+        service = head.get("service", "")
         if service and service not in self._services:
             raise Unreadable(self.name, "read", f"it is an order of service {service}, which is not one of services")
         raw = head.get("vitec_status")
-        awaits, until = self._awaits(order, service)
-        details = {**order.details, "head": head, "order": {"vitec_status": raw or ""}, **self._looked_up(order)}
+        found, asked = self._looked_up(order)
+        details = {**order.details, "head": head, "order": {"vitec_status": raw or ""}, **found}
+        # As it is known by now: one whose page was opened before it was listed had no service, and no route, until now.
+        known = order.but(service=service, details=details)
+        awaits, until = self._awaits(known, service)
+        if not awaits and not asked and self._lacks_somebody(known):
+            cause = "the office or the agent, whom the order's route wants, can't be looked up now"
+            raise Unavailable(self.name, "read", cause, retry_after=AGAIN, order_only=True)
         return Read(
             status=self._statuses.of(order, raw),
             service=service,
             details=details,
+            old=self._old(order, head),
             awaits=awaits,
             awaits_until=until,
             listed=None if raw is None else self._statuses.word(raw),
@@ -107,7 +119,7 @@ class VitecPortal:
     def _head(self, order: Order) -> dict[str, Any]:
         """What the list says of an order."""
         head, ticket = dict(section(order, "head")), section(order, "ticket")
-        if ticket and not head.get("service_id"):
+        if ticket and not head.get("service"):
             head |= self._listed_now(order, ticket.get("customer_id"))
         owners = {head.get("customer_id"), ticket.get("customer_id")} - {None}
         if len(owners) > 1:
@@ -135,32 +147,58 @@ class VitecPortal:
             return FORM, None
         return "", None
 
-    def _looked_up(self, order: Order) -> dict[str, dict[str, str]]:
-        """The office and the agent, each once: what was found before is kept, and nothing found is so too."""
-        ids, found = ids_of(order), {}
-        if not section(order, "ticket") or not ids.customer_id:
-            return {}
-        if "office" not in order.details and (office := self._office(ids.customer_id)) is not None:
-            found["office"] = office
-        if "user" not in order.details and ids.agent_id:
-            user = self._user(ids.customer_id, ids.agent_id)
-            found |= {} if user is None else {"user": user}
-        return found
+    def _old(self, order: Order, head: Mapping[str, Any]) -> str:
+        """Why a former life may have done the order: it came to be known here so late that its page may have been
+        opened before. Vitec's list doesn't tell.
+        """
+        listed_at, here_at = ordered_at(order.but(details={"head": head})), order.created_at or self._now()
+        if listed_at is None or here_at - listed_at < self._unopened_after:
+            return ""
+        late = f"its page was not opened here within {_span(self._unopened_after)} of the order"
+        when = f"ordered {listed_at:%Y-%m-%d %H:%M} UTC, and first seen here {here_at:%Y-%m-%d %H:%M} UTC"
+        look = f"look in the order system for {order.name}, and where it is ordered for {order.reference}.s1"
+        return f"{late} ({when}): whether it was done before can't be told; {look}; retry has it begun"
 
-    def _office(self, customer_id: str) -> dict[str, str] | None:
-        """A customer's office; empty where there are several, or none may be seen; None: it could not be asked."""
+    def _lacks_somebody(self, order: Order) -> bool:
+        """Whether the order's route wants what the office or the agent would tell, before it goes on. That isn't waited
+        for longer than for the agent.
+        """
+        until = (order.created_at or self._now()) + self._unopened_after
+        begun = order.registered_in is not None or order.final or order.work is not Work.UNBEGUN
+        return not begun and self._now() < until and self._lacks(order)
+
+    def _looked_up(self, order: Order) -> tuple[dict[str, dict[str, str]], bool]:
+        """The office and the agent, each once, and whether all could be asked: what was found is kept, and that nobody
+        was, too. One that may not be seen is asked for again after a restart, when it may.
+        """
+        ids = ids_of(order)
+        if not section(order, "ticket") or not ids.customer_id:
+            return {}, True
+        found: dict[str, dict[str, str] | NotGranted | None] = {}
+        if "office" not in order.details:
+            found["office"] = self._office(ids.customer_id)
+        if "user" not in order.details and ids.agent_id:
+            found["user"] = self._user(ids.customer_id, ids.agent_id)
+        return {name: part for name, part in found.items() if isinstance(part, dict)}, None not in found.values()
+
+    def _office(self, customer_id: str) -> dict[str, str] | NotGranted | None:
+        """A customer's office; empty where it is none of several. None: it can't be asked now."""
         try:
             found = self._doors.peek(customer_id, OFFICE, lambda: self._client.offices(customer_id))
-        except RemoteError:
+        except (Unavailable, Unreadable):
             return None
-        return {} if isinstance(found, NotGranted) or len(found) != 1 else dict(found[0].fields)
+        except RemoteError as refusal:
+            return NotGranted(refusal.cause)
+        return found if isinstance(found, NotGranted) else dict(found[0].fields) if len(found) == 1 else {}
 
-    def _user(self, customer_id: str, user_id: str) -> dict[str, str] | None:
+    def _user(self, customer_id: str, user_id: str) -> dict[str, str] | NotGranted | None:
         try:
             found = self._doors.peek(customer_id, USER, lambda: self._client.user(customer_id, user_id))
-        except RemoteError:
+        except (Unavailable, Unreadable):
             return None
-        return {} if found is None or isinstance(found, NotGranted) else dict(found.fields)
+        except RemoteError as refusal:
+            return NotGranted(refusal.cause)
+        return found if isinstance(found, NotGranted) else {} if found is None else dict(found.fields)
 
     # --- sink -------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from syncer.portals.vitec.statuses import Statuses
 from syncer.remotes.vitec import CustomerDenied, Operation, Vitec, image_kind
 
 NOTE, IMAGE = "Note", "Image"  # function groups, as far as paths tell them
-LATER = 60.0  # seconds until an order is tried again whose files aren't here yet
+LATER = 10.0  # seconds until an order is tried again whose files aren't here yet, which costs no call
 NO_WAY = "there is no way to leave it: neither a page that the agent can be asked to open, nor notes"
 
 
@@ -113,7 +113,7 @@ class Replies:
 
     def _fields(self, wanted: str, order: Order, ids: Ids) -> dict[str, str | int | None]:
         """What an operation's templates can name (`FIELDS`)."""
-        service = ids.service_id
+        service = ids.service
         return {
             "order_id": order.external_id,
             "tenant_id": ids.tenant_id,

@@ -166,7 +166,10 @@ class Gks4:
             hint = "see that the customer exists in GKS, and that paths.sales_orders is right"
             raise CustomerUnknown(self._http.remote, operation, self._http.veil(cause(answer)), hint)
         self._expect_written(operation, answer)
-        return created(answer, order, self._settings)
+        try:
+            return created(answer, order, self._settings)
+        except Malformed as malformed:
+            raise Uncertain(self._http.remote, operation, str(malformed)) from None
 
     # --- the wire ---------------------------------------------------------------------------------------------
 

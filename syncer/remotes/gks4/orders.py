@@ -4,6 +4,7 @@ Money is Decimal, and what can't be sent exactly is refused. Which article a lin
 one starts production.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +19,7 @@ from syncer.remotes.json import LONGEST_ID, Malformed, clean, document, folded
 
 MOST_DIGITS = 15  # on either side of the decimal point
 RAW_LIMIT = 10_000  # characters of an answer that are kept
+WORD = re.compile(r"\w[\w./:#-]*")  # what a number may look like that is no JSON; or a word such as OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +189,34 @@ def _amount(amount: Any, what: str, settings: Settings) -> int | float | str:
 
 
 def created(answer: Answer, order: SalesOrder, settings: Settings) -> Created:
-    """What the answer to a create says (section 5.4); a number wherever one is likely to stand."""
+    """What the answer to a create says (section 5.4); a number wherever one is likely to stand.
+
+    Raises:
+        Malformed: no GKS has said this: it is a web page, half a document, or some gateway's sentence.
+    """
     location = clean(answer.headers.get("location", ""))[:500] or None
+    there = None if location is None else _last_part(location)
     try:
-        number = next(_numbers(document(answer), settings), None)
+        number = next(_numbers(_told(answer), settings), there)
     except Malformed:
-        number = _number(answer.text) if answer.content_type == "text/plain" else None
-    if number is None and location is not None:
-        number = _last_part(location)
+        if there is None:
+            raise
+        number = there  # who says where it is has made it
     return Created(number, location, cut_lines(order), clean(answer.text)[:RAW_LIMIT])
+
+
+def _told(answer: Answer) -> Any:
+    """The document in an answer, of whatever type it is said to be; a bare word is one, too, and so is nothing."""
+    text = clean(answer.text)
+    if not text:
+        return None
+    kind = answer.content_type
+    try:
+        return document(answer if kind != "text/plain" else Answer(answer.status, answer.body))
+    except Malformed:
+        if kind not in {"", "text/plain"} or not WORD.fullmatch(text):
+            raise
+    return text if any(char.isdecimal() for char in text) else None
 
 
 def _numbers(found: Any, settings: Settings) -> Iterator[str]:

@@ -4,7 +4,7 @@ It knows the wire, and has no idea of what becomes of an order or where a file i
 """
 
 from syncer.remotes.kode.client import Kode, OrderUnknown, StaleAddress
-from syncer.remotes.kode.ordering import Fault, Kind, Placing, Wanted, check
+from syncer.remotes.kode.ordering import Fault, Kind, Placing, Wanted, check, order_body
 from syncer.remotes.kode.products import Price, Product
 from syncer.remotes.kode.pushes import Message, OrderPush, push_of
 from syncer.remotes.kode.tree import Asset, OrderLine, SupplierOrder, Tree
@@ -26,5 +26,6 @@ __all__ = [
     "Tree",
     "Wanted",
     "check",
+    "order_body",
     "push_of",
 ]
