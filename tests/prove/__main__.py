@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +36,32 @@ def fault_everywhere(runs: int, seed: int, processes: int) -> Proven:
 
     total = faults.prove(runs, seed, processes, LONGEST)
     return f"{total}; faults: {_counts(total.faults)}", len(total.failures)
+
+
+def cut_the_chain(budget: float, seed: int, processes: int) -> Proven:
+    """Agents' orders, from Vitec to KODE and GKS4 and back, and others that are billed: cut for so many seconds."""
+    from tests.prove import cuts
+    from tests.prove.scenarios import CHAINED
+
+    total = cuts.prove(RUNS, CHAINED + seed, processes, budget)
+    return f"{total}; events: {_counts(total.events)}", len(total.failures)
+
+
+def fault_the_chain(budget: float, seed: int, processes: int) -> Proven:
+    """Faults at each of their calls, and in what an agent does, alone and with a cut, for so many seconds."""
+    from tests.prove import faults
+    from tests.prove.scenarios import CHAINED
+
+    total = faults.prove(RUNS, CHAINED + seed, processes, budget)
+    return f"{total}; at: {_counts(total.operations)}", len(total.failures)
+
+
+def kill_the_chain(kills: int, seed: int, processes: int) -> Proven:
+    """`kill -9` of the real program, to whose pages agents come."""
+    from tests.prove import chain_kills
+
+    proof = chain_kills.prove(kills, seed, 2 * processes, say=partial(print, flush=True))
+    return str(proof), int(not proof.ok)
 
 
 def search(examples: int, seed: int, processes: int) -> Proven:
@@ -79,6 +106,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="cuts and faults together")
     parser.add_argument("--examples", type=int, default=2000, help="of the state machine")
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--chain-seconds", type=float, default=120.0, help="of the chain's cuts, and of its faults")
+    parser.add_argument("--chain-kills", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
@@ -88,6 +117,9 @@ def main() -> int:
         "faults": lambda: fault_everywhere(int(chosen.runs * (1 - SHARE)), chosen.seed, chosen.processes),
         "machine": lambda: search(chosen.examples, chosen.seed, chosen.processes),
         "kills": lambda: kill(chosen.kills, chosen.seed, chosen.processes),
+        "chain-cuts": lambda: cut_the_chain(chosen.chain_seconds, chosen.seed, chosen.processes),
+        "chain-faults": lambda: fault_the_chain(chosen.chain_seconds, chosen.seed, chosen.processes),
+        "chain-kills": lambda: kill_the_chain(chosen.chain_kills, chosen.seed, chosen.processes),
         "soak": lambda: soak(chosen.minutes, chosen.seed),
     }
     unknown = set(chosen.what) - set(parts)

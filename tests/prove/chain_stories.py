@@ -37,7 +37,7 @@ def picture(chance: random.Random) -> Step:
 
 def does_bring(chance: random.Random, name: str) -> Step:
     """A picture of a name."""
-    return brings(chance, size=chance.choice((700, 2500)), name=name, filename=name, id=f"PNG{chance.random()}")
+    return brings(chance, size=chance.choice((700, 2500)), name=name, filename=name)
 
 
 def _agent(kind: str, *rounds: Sequence[Step], before: Sequence[Step] = (), **fields: Any) -> Story:

@@ -205,10 +205,8 @@ def _about(outside: Outside) -> str | None:
         return request.query["id"]
     text = f"{request.path} {request.query} {request.body.decode()}"
     if remote == "kode":
-        placed = next((number for number in outside.ours if f'"{outside.stem(number)}.' in text), None)
-        return _of_kode(outside, request.path.rpartition("/")[2]) if operation == "orders.get" else placed
-    if remote in {"vitec", "gks4"}:
-        assert outside.chain is not None
+        return _about_kode(outside, operation, request.path, text)
+    if outside.chain is not None and remote in {"vitec", "gks4"}:
         return outside.chain.about(text, outside.ours)
     if remote == "courier":
         return next((number for number in outside.accesses if f'"{number}"' in text), None)
@@ -217,6 +215,12 @@ def _about(outside: Outside) -> str | None:
     access = next((made[part] for part in request.path.split("/") if part in made), None)
     sockets = outside.accesses.items()
     return next((number for number, socket in sockets if socket and (socket == access or socket in text)), None)
+
+
+def _about_kode(outside: Outside, operation: str, path: str, text: str) -> str | None:
+    if operation == "orders.get":
+        return _of_kode(outside, path.rpartition("/")[2])
+    return next((number for number in outside.ours if f'"{outside.stem(number)}.' in text), None)
 
 
 # --- with one -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 PIECE = 64 * 1024
-PICTURE = "PNG"  # how the id of a picture begins: its bytes begin as a PNG's do
+PICTURE = "PNG"  # how the id of a file that is called one begins: its bytes begin as a PNG's do
 _COUNTER = 8
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from syncer.simulators.kode.content import PICTURE
 from syncer.simulators.kode.demands import Asked, Wish
 from syncer.simulators.kode.model import (
     ENDED,
@@ -188,7 +189,9 @@ class Desk:
         name = file.name or choice[(number - 1) % len(choice)]
         suffix = PurePosixPath(ORDINARY[(number - 1) % len(ORDINARY)] if not file.name else file.name).suffix
         filename = file.filename or (name if self._options.names == "hostile" else f"{product}{suffix}")
-        return Asset(file.id or self._asset_id(number), name, filename, file.category, file.size, url=file.url)
+        made = self._asset_id(number)
+        made = PICTURE + made[len(PICTURE) :] if filename.lower().endswith(".png") else made
+        return Asset(file.id or made, name, filename, file.category, file.size, url=file.url)
 
     def _asset_id(self, number: int) -> str:
         """32 characters, and not clean hexadecimal (kode.md, section 9)."""
