@@ -325,7 +325,10 @@ def _begun_by_a_word(play: Play, number: str) -> bool:
 def _excepted(strike: Strike, hit: Asked, number: str, then: Any, now: Any) -> bool:
     """THE EXCEPTIONS, of which each says itself what it is."""
     if hit.asset is not None:
-        return hit.concerns(number) and not_shown(then, now)
+        other = strike.kind in UNSEEN and then[1] is not None and then[1].park is Park.FILES
+        return hit.concerns(number) and (
+            other or not_shown(then, now)
+        )  # other bytes may be kept than what is too large
     if strike.kind is Fault.EMPTY and hit.operation in SILENT:
         return hit.concerns(number) and not_made(then, now)
     return strike.kind is Fault.ECHO_400 and hit == Asked("add_message", True, number) and _unsaid(then, now)
