@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from syncer.errors import Rejected
+from syncer.errors import Rejected, Unreadable
 from syncer.orders import (
     Begun,
     CannotTell,
@@ -150,8 +150,8 @@ class KodeFulfilment:
             return _progress(self._client.order(order.fulfilment_ref or ""))
         except OrderUnknown:
             return Vanished(OurWord(f"KODE no longer knows order {order.fulfilment_ref}"))
-        except Rejected as refusal:
-            return Vanished(refusal.cause)
+        except Rejected as refusal:  # which says nothing about the order
+            raise Unreadable(self.name, refusal.operation, refusal.cause) from None
 
     def check(self) -> str:
         """One harmless call: signs in."""

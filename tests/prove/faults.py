@@ -261,10 +261,17 @@ def struck(whole: Whole, plain: Plain, strike: Strike, world: World) -> Run:
 def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     """One more pass, after which no other order may be behind; and time for the one that was struck, if it needs it.
 
+    AN EXCEPTION: a command that puts us off once takes one pass more by itself, when it is begun a pass later.
+
     AN EXCEPTION: who refuses our credentials, as a 400 does where a token is asked for, is left alone until a restart.
     """
     hit = plain.asked[strike.request]
     shut = hit.operation == TOKEN and strike.kind is Fault.ECHO_400
+    put_off = {
+        number
+        for number, arrival in zip(play.place.numbers, play.scenario.arrivals, strict=False)
+        if arrival.kind.endswith("put off")
+    }
     _one_more(play, once=_as_it_was(play))
     if shut:
         play.world.end()
@@ -272,7 +279,7 @@ def _go_on(plain: Plain, strike: Strike, play: Play) -> Run:
     run.problems += [
         ("delayed", f"{number} stands as {now}, and without the fault as {then}")
         for number, then, now in _differing(plain.outcome, play.outcome)
-        if not (shut or hit.concerns(number) or _begun_by_a_word(play, number))
+        if not (shut or number in put_off or hit.concerns(number) or _begun_by_a_word(play, number))
         and not (number in play.place.asked and as_a_person_said(then, now))
     ]
     if full(play) != plain.full:
@@ -319,7 +326,10 @@ def _begun_by_a_word(play: Play, number: str) -> bool:
 def _excepted(strike: Strike, hit: Asked, number: str, then: Any, now: Any) -> bool:
     """THE EXCEPTIONS, of which each says itself what it is."""
     if hit.asset is not None:
-        return hit.concerns(number) and not_shown(then, now)
+        other = strike.kind in UNSEEN and then[1] is not None and then[1].park is Park.FILES
+        return hit.concerns(number) and (
+            other or not_shown(then, now)
+        )  # other bytes may be kept than what is too large
     if strike.kind is Fault.EMPTY and hit.operation in SILENT:
         return hit.concerns(number) and not_made(then, now)
     return strike.kind is Fault.ECHO_400 and hit == Asked("add_message", True, number) and _unsaid(then, now)

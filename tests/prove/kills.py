@@ -603,6 +603,8 @@ class World:
 
     def called(self, seen: int) -> bool:
         """Whether the portal was called since the journal had this size."""
+        if not self.size():
+            return False
         with (self.folder / "journal.jsonl").open("rb") as journal:
             journal.seek(seen)
             return b'"remote": "tg"' in journal.read()

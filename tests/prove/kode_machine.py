@@ -95,7 +95,7 @@ class Account(RuleBasedStateMachine):
         """A world with an order or two."""
         self.world = World(self.folder, kode=options)
         self._placed_there("NEW")
-        self.ring.outside.order(service=PLACED, **PLACE)
+        self.ring.outside.order(None, service=PLACED, **PLACE)
 
     # --- the other side -------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class Account(RuleBasedStateMachine):
     @happens(cadastre=st.sampled_from((PLACE["cadastre"], PLACE["cadastre"], "", "9999")))
     def an_order_arrives_in_the_portal(self, cadastre: str) -> None:
         if len(self.ring.outside.accesses) < MOST:
-            self.ring.outside.order(service=PLACED, **{**PLACE, "cadastre": cadastre})
+            self.ring.outside.order(None, service=PLACED, **{**PLACE, "cadastre": cadastre})
 
     @of_an_order
     @happens(which=WHICH, status=st.sampled_from(STATUSES))
@@ -170,8 +170,12 @@ class Account(RuleBasedStateMachine):
     @happens(at=st.one_of(st.none(), WHEN))
     def what_is_due_is_pushed(self, at: int | None) -> None:
         due = {str(_id_in(one.body)) for one in account.account(self.ring).notices.due()}
-        if self._survived(Knife(at), lambda: account.push(self.ring) or True):
+        if self._survived(Knife(at), self._pushed):
             self.named |= due
+
+    def _pushed(self) -> bool:
+        account.push(self.ring)
+        return True
 
     @of_an_order
     @happens(which=WHICH, status=st.sampled_from(("UPDATED", "FINISHED", "CANCELLED", "REFUNDED")), ours=WHICH)

@@ -1011,7 +1011,7 @@ MACHINES: Machines = (Ring, Ring, Ring, Oblivion)
 
 
 def prove(
-    examples: int = 2000, seed: int = 1, processes: int = 2, length: int = 40, machines: Machines = MACHINES
+    examples: int = 2000, seed: int = 1, processes: int = 2, length: int = 40, *, machines: Machines = MACHINES
 ) -> Found:
     """A long search, by the machines in turn. Prints how many examples and steps were tried, how often each rule was,
     and what was found: as it was found; `shrink` makes it small.

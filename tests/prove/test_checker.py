@@ -1,6 +1,7 @@
 """The judge finds what it is there to find, in journals written by hand."""
 
 import ast
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.prove import checker
-from tests.prove.checker import Verdict, judge
+from tests.prove.checker import Verdict, judge, misplaced
 
 FIRST, SECOND = ("770101", "LT0001B02"), ("770102", "LT0002B02")
 DOUBLES = ("activations", "statuses", "messages", "commands")
@@ -215,3 +216,34 @@ def test_the_judge_imports_nothing_of_what_it_judges() -> None:
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+HELD: dict[str, Any] = {"order": 7000001, "files": [{"digest": hashlib.sha256(b"plan").hexdigest(), "status": "OK"}]}
+
+
+@pytest.mark.parametrize(
+    ("lying", "said"),
+    [
+        ({"kode:7000001/plan.pdf": b"plan"}, []),
+        ({}, ["is missing"]),
+        ({"kode:7000001/plan.pdf": b"pla"}, ["is missing", "no file of KODE's"]),
+        ({"kode:7000002/plan.pdf": b"plan"}, ["is missing", "no file of KODE's"]),
+        ({"kode:7000001/plan.pdf": b"plan", "kode:7000001/.part-0": b"pl"}, ["no file of KODE's"]),
+        ({"kode:7000001/plan.pdf": b"plan", "kode:7000001/plan (2).pdf": b"plan"}, ["more than once"]),
+    ],
+)
+def test_a_file_that_is_not_there_once_and_whole_is_found(
+    tmp_path: Path, lying: dict[str, bytes], said: list[str]
+) -> None:
+    for path, body in lying.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(body)
+    found = misplaced([HELD], tmp_path)
+    assert len(found) == len(said)
+    assert all(part in text for part, text in zip(said, found, strict=True))
+
+
+def test_a_file_that_kode_has_deleted_is_to_be_gone(tmp_path: Path) -> None:
+    assert misplaced([{**HELD, "files": [{**HELD["files"][0], "status": "DELETED"}]}], tmp_path) == []

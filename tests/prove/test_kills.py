@@ -95,6 +95,15 @@ def test_sixty_kills_lose_nothing_and_double_nothing(capsys: pytest.CaptureFixtu
     assert counts["faults"] > 0
 
 
+def test_twelve_kills_while_files_are_on_their_way_leave_each_file_once_and_whole() -> None:
+    said: list[str] = []
+    proof = prove(12, seed=1, processes=2, world_of=6, say=said.append, account=True)
+    assert proof.ok, "\n".join(said)
+    assert (proof.counts["kills"], proof.counts["misplaced"]) == (12, 0)
+    assert proof.counts["files"] > 50
+    assert proof.counts["downloading"] > 0, "no kill met a file on its way"
+
+
 def test_ten_kills_of_workers_on_postgresql_lose_nothing_and_double_nothing(postgres: Server) -> None:
     said: list[str] = []
     proof = prove(10, seed=70, processes=2, world_of=5, span=1.2, say=said.append, store=postgres)

@@ -282,6 +282,7 @@ class World:
         random.seed(1)  # the jitter of the back-off
         engine._sleep = self.clock.sleep
         engine._readings = lambda: Late(self.late)
+        engine._poll = partial(in_turn, engine)
         engine.room.sources["tg"]._client._clock = self.clock.monotonic
         engine.room.sinks["script"]._run = self._run
         for porter in engine.room.porters.values():
@@ -290,7 +291,6 @@ class World:
         if self.outside.chain is not None:
             system = engine.room.sinks["gks4"]
             system._client._bearer._clock = system._customers._clock = self.clock.monotonic
-            engine._poll = partial(in_turn, engine)
 
     def end(self) -> None:
         """The program stops in good order."""

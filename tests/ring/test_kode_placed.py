@@ -123,3 +123,15 @@ def test_an_order_cancelled_in_the_portal_asks_a_person_since_kode_cannot_be_tol
         ours = world.orders()[number]
         assert (ours.park, ours.state) == (Park.CANCEL, State.CANCELLED)
         assert len(world.said(number)) == 1
+
+
+def test_a_reading_that_is_refused_once_is_no_failure_of_the_order(tmp_path: Path) -> None:
+    with KodeWorld(tmp_path) as world:
+        number = order(world)
+        world.once()
+        world.host.fault("echo_400", "kode", "orders.get", times=2)
+        world.later(minutes=2)
+        assert (world.orders()[number].park, world.said(number)) == (None, [])
+        world.kode.change_status(int(placed(world)), "FINISHED")
+        world.later(minutes=2)
+        assert world.told(number) == ["received", "active", "delivered"]
