@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tests.benchmarks.backlog import backlog
 from tests.benchmarks.bookkeeping import bookkeeping
+from tests.benchmarks.chain import chain
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.files import large, many
 from tests.benchmarks.idle import idle
@@ -32,6 +33,10 @@ def _backlog(*, quick: bool) -> Iterator[Figure]:
 
 def _bookkeeping(*, quick: bool) -> Iterator[Figure]:
     yield bookkeeping(*((10, 1, 5) if quick else (2000, 5, 400)))
+
+
+def _chain(*, quick: bool) -> Iterator[Figure]:
+    yield chain(*((0.01, 2, 1) if quick else (0.05, 100, 3)))
 
 
 def _files(*, quick: bool) -> Iterator[Figure]:
@@ -67,6 +72,7 @@ def _workers(*, quick: bool) -> Iterator[Figure]:
 BENCHMARKS: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "backlog": _backlog,
     "bookkeeping": _bookkeeping,
+    "chain": _chain,
     "files": _files,
     "idle": _idle,
     "ingest": _ingest,

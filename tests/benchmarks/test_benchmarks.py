@@ -59,6 +59,7 @@ MEASURED = {
             "a bare commit",
         }
     },
+    "chain": {"2 agents' orders through the chain at 10 ms": {"an order, ours", "an order, bare"}},
     "files": {
         "6 files of 0.1 MB at 10 ms": {"ours", "bare", "bare, each on the disk"},
         "a file of 200 MB": {"ours"},

@@ -102,7 +102,9 @@ def _counts(found: Mapping[str, int]) -> str:
 def main() -> int:
     """Exit 1 where anything was lost, doubled, stuck or otherwise wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.prove", description=__doc__)
-    parser.add_argument("what", nargs="*", help="any of cuts, faults, machine, kills, soak; all without one")
+    parser.add_argument(
+        "what", nargs="*", help="any part, as cuts, faults, machine, kills, chain-cuts, soak; all without one"
+    )
     parser.add_argument("--runs", type=int, default=RUNS, help="cuts and faults together")
     parser.add_argument("--examples", type=int, default=2000, help="of the state machine")
     parser.add_argument("--kills", type=int, default=1000)

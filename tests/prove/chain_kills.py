@@ -7,7 +7,6 @@ the order is parked with must say what to look for. What was done to an order is
 
 import argparse
 import json
-import random
 import re
 import shutil
 import signal
@@ -25,212 +24,41 @@ from functools import partial
 from http.client import HTTPException
 from io import StringIO
 from pathlib import Path
-from subprocess import PIPE, Popen
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from syncer import cli
-from syncer.simulators.gks4 import Gks4Simulator
-from syncer.simulators.host import Answer, Host
-from syncer.simulators.kode import Credentials, KodeSimulator
-from syncer.simulators.kode.model import File
-from syncer.simulators.kode.model import Script as KodeScript
-from syncer.simulators.on_api import OnApiSimulator, Script, Service
-from syncer.simulators.vitec import VitecSimulator
-from syncer.simulators.wire import Reply, Request
-from syncer.simulators.xsp import XspSimulator
 from tests.prove import kills
 from tests.prove.chain_checker import OPERATIONS, Verdict, judge
 from tests.prove.chain_configured import (
-    BILLED,
-    BILLED_AND_PLACED,
-    CHAIN,
-    CUSTOMER,
     FORM,
-    GKS4_SECRET,
-    NEW_OFFICE,
-    OFFICE,
-    VITEC_SECRET,
 )
-from tests.prove.kills import FIBER, KEY, PASSWORD, PATIENCE, ROOT, Kill, Remotes, StoppedError
-from tests.ring.kode import PLACE
+from tests.prove.chain_town import configure, remotes
+from tests.prove.kills import PATIENCE, Kill, StoppedError
 from tests.web.asking import ask
 from tests.web.visiting import Agent, link
 
-SERVICES = {"billed": BILLED, "direct": BILLED, "placed": BILLED_AND_PLACED}
 FATES = ("agent",) * 6 + ("billed", "placed", "direct")
 WRITES = frozenset({"set_status", *(operation for _, operation in OPERATIONS)})
 LOST_ANSWERS = ("reset_after", "error_after", "timeout_after", "html_after", "truncated")
 NEVER_THERE = ("reset_before", "error_before", "refuse")
 READS = ("order.list", "order.token", "office.list", "user.list", "customers.search", "token", "orders.get")
 MORE: Mapping[str, dict[str, object]] = {"timeout_after": {"seconds": 2}}
-FILES = (
-    File(after=0.1, size=40_000, name="plan.pdf", filename="plan.pdf"),
-    File(after=0.2, size=5_000, name="k.png", filename="k.png"),
-)
-FINISHED = KodeScript(((0.4, "FINISHED"),), FILES)
 WORLD_OF = 25  # kills of one world
 SPEAK = "import json, sys; from syncer import cli; [cli.main(words) for words in json.loads(sys.argv[1])]"
 SAYING = threading.Lock()  # the worlds' commands are said by several threads
 COMES_EVERY = 0.15  # seconds until the agent tries again
-CONFIG = """
-[log]
-level = "warning"
-
-[portals.tg]
-kind = "xsp"
-url = "{url}/xsp/plain/serviceguide_log"
-api_user = 1234
-api_key = {{ file = "key.secret" }}
-since = 2020-01-01
-poll_every = "0.5s"
-timeout = "1s"
-rate = 1000
-
-[fulfilments.nordnet]
-kind = "on_api"
-url = "{url}/nordnet/onapi/2.4/"
-username = "sp"
-password = {{ file = "password.secret" }}
-poll_every = "0.5s"
-timeout = "1s"
-rate = 1000
-
-[portals.kode]
-kind = "kode"
-url = "{url}/kode/kode/v1"
-token_url = "{url}/kode/authentication/v2/token"
-client_id = "acme-client"
-client_secret = {{ file = "client.secret" }}
-username = "acme-api"
-password = {{ file = "kode.secret" }}
-poll_every = "0.5s"
-timeout = "1s"
-rate = 1000
-
-[fulfilments.kode_orders]
-kind = "kode"
-portal = "kode"
-poll_every = "0.5s"
-"""
-
-
-# --- the remotes, in a process of their own -------------------------------------------------------------------
-
-
-class Town:
-    """Where orders come from: each with a fate, which is written in the journal too."""
-
-    VERBS: ClassVar[frozenset[str]] = frozenset({"order"})
-    name = "town"
-
-    def __init__(self, portal: XspSimulator, network: OnApiSimulator, vitec: VitecSimulator) -> None:
-        self._portal, self._network, self._vitec = portal, network, vitec
-        self._arrived = 0
-        self.record: Callable[[Request], None] = lambda _: None
-
-    def order(self, fate: str) -> str:
-        """Somebody orders; the order's number."""
-        self._arrived += 1
-        access = f"LT{self._arrived:04d}B02"
-        self._network.add_access(access, [Service(FIBER)], Script())
-        number = self._agent_s() if fate == "agent" else self._other_s(fate, access)
-        self.record(Request("POST", "/", {"order": number, "access": access, "fate": fate}))
-        return number
-
-    def _agent_s(self) -> str:
-        customer = "M40018" if self._arrived % 5 == 0 else "M40017"
-        return self._vitec.place_order(customer_id=customer)["order"]
-
-    def _other_s(self, fate: str, access: str) -> str:
-        more = {"status": "delivered"} if fate == "direct" else {}
-        return self._portal.add_order(service=SERVICES[fate], socket=access, **PLACE, **more)
-
-    def operation(self, request: Request) -> str:
-        return "arrives"
-
-    def handle(self, request: Request) -> Reply:
-        return Reply(404)
-
-
-class ChainHost(Host):
-    """A host whose calls take a while, part of it before they take effect; notes when each writing call was made."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        portal, network = (
-            XspSimulator(name="tg", api_key=KEY),
-            OnApiSimulator("nordnet", username="sp", password=PASSWORD, mount="/nordnet"),
-        )
-        vitec = VitecSimulator(passwords=dict.fromkeys(("M40017", "M40018"), VITEC_SECRET))
-        vitec.add_office("M40017", corporateNumber=OFFICE)
-        vitec.add_office("M40018", chain="G8", tenant="T4", corporateNumber=NEW_OFFICE)
-        gks4, kode = Gks4Simulator(secret=GKS4_SECRET, mount="/gks4"), KodeSimulator(mount="/kode")
-        gks4.add_customer(CUSTOMER, OFFICE)
-        gks4.add_article("A-100")
-        kode.set_script(FINISHED)
-        town = Town(portal, network, vitec)
-        town.record = lambda request: self._record("town", "arrives", request, status=None)
-        mounts: dict[str, Any] = {
-            "/xsp": portal, "/nordnet": network, "/vitec": vitec, "/gks4": gks4, "/kode": kode, "/town": town,
-        }  # fmt: skip
-        super().__init__(mounts, journal_path=folder / "journal.jsonl")
-        self._folder, self._draw = folder, random.Random(seed)
-
-    def ask(self, method: str, target: str, headers: Mapping[str, str], read: Callable[[], bytes], line: str) -> Answer:
-        """As ever, only slower."""
-        began = time.time()
-        takes = self._draw.uniform(kills.QUICK, kills.SLOW)
-        before = takes * self._draw.random()
-        time.sleep(before)
-        answer = super().ask(method, target, headers, read, line)
-        time.sleep(takes - before)
-        if method == "POST" or "method=set_status" in target:
-            with (self._folder / "under_way.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps([began, time.time(), target.partition("?")[0]]) + "\n")
-        return answer
-
-
-def serve(folder: Path, seed: int) -> int:
-    """The remotes, until standard input ends: they don't outlive whoever started them."""
-    with ChainHost(folder, seed) as host:
-        print(host.url, flush=True)
-        sys.stdin.read()
-        for trace in host.crashes:
-            print(trace, file=sys.stderr)
-        return 1 if host.crashes else 0
-
-
-@contextmanager
-def remotes(folder: Path, seed: int) -> Iterator[Remotes]:
-    """Starts the remotes of one world; a fault of their own is an error of the harness."""
-    words = [sys.executable, "-m", "tests.prove.chain_kills", "serve", str(folder), "--seed", str(seed)]
-    with (folder / "remotes.log").open("wb") as log, Popen(words, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=log) as run:
-        try:
-            assert run.stdout is not None
-            yield Remotes(run.stdout.readline().decode().strip())
-            run.communicate(timeout=PATIENCE)
-        finally:
-            run.kill()
-    assert run.returncode == 0, f"a simulator broke: see {folder / 'remotes.log'}"
 
 
 # --- one world ------------------------------------------------------------------------------------------------
 
 
 def _prepare(world: Any) -> None:
-    """Writes the configuration, and a free port for the pages into it."""
-    known = Credentials()
-    given = {"key": KEY, "password": PASSWORD, "client": known.client_secret, "kode": known.password}
-    for name, secret in (given | {"vitec": VITEC_SECRET, "gks4": GKS4_SECRET}).items():
-        (world.folder / f"{name}.secret").write_text(secret, encoding="utf-8")
-        (world.folder / f"{name}.secret").chmod(0o600)
-    chain = CHAIN.replace("http://127.0.0.1:9", world.remotes.url).replace('timeout = "10s"', 'timeout = "1s"')
-    chain = chain.replace("since = 2020-01-01", 'since = 2020-01-01\npoll_every = "0.5s"')
+    """Chooses a free port for the pages."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         world.pages = f"http://127.0.0.1:{free.getsockname()[1]}"
-    config = CONFIG.format(url=world.remotes.url) + chain.replace("127.0.0.1:0", urlsplit(world.pages).netloc)
-    (world.folder / "syncer.toml").write_text(config, encoding="utf-8")
+    configure(world.folder, world.remotes.url, urlsplit(world.pages).netloc)
 
 
 SYNCER = replace(kills.SYNCER, name="syncer, the chain", prepare=_prepare)
@@ -512,15 +340,11 @@ def _word_on(outcome: Outcome, span: float) -> str:
 def main() -> int:
     """Exit 1 where anything was lost, doubled or left."""
     parser = argparse.ArgumentParser(prog="python -m tests.prove.chain_kills", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["prove", "serve"], default="prove", help=argparse.SUPPRESS)
-    parser.add_argument("folder", nargs="?", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=4, help="worlds at once")
     parser.add_argument("--span", type=float, default=1.5, help="seconds over which the kills are spread")
     chosen = parser.parse_args()
-    if chosen.what == "serve":
-        return serve(chosen.folder, chosen.seed)
     signal.signal(signal.SIGTERM, kills._leave)
     say = partial(print, flush=True)
     proof = prove(chosen.kills, chosen.seed, chosen.processes, span=chosen.span, say=say)
