@@ -37,6 +37,7 @@ from tests.prove.chain_town import FILES, configure
 from tests.prove.kills import KEY
 
 MOST_PASSES = 40
+LEAST = 0.6  # of the bare loop's orders per second, at 50 ms
 SENT = frozenset({"params", "data", "json", "headers"})  # what of a call goes out
 Link = Mapping[str, str]
 
@@ -142,6 +143,8 @@ def chain(latency: float, orders: int, rounds: int) -> Figure:
         ratio=ratio,
         meaning=f"our orders per second / a bare loop's, {AT_ONCE} at once, {calls / orders:.0f} calls each",
         seconds={f"an order, {name}": seconds / orders for name, seconds in medians(took).items()},
+        target=f"at least {LEAST:g}",
+        ok=ratio >= LEAST,
     )
 
 

@@ -208,8 +208,9 @@ class World(kills.World):
         Returns whether it wrote anything once all was done.
         """
         self.remotes.say("clear")
-        done, until = -1, 0.0
-        with self.alive(self.program.service):
+        done, until, seen = -1, 0.0, self.size()
+        with self.alive(self.program.service) as process:
+            self._await_call(process, seen)  # a word that comes before it is up would keep it from the store
             while not judge(self.lines()).settled:
                 if (effects := self._effects()) > done:
                     done, until = effects, time.monotonic() + PATIENCE
