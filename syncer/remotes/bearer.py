@@ -19,6 +19,7 @@ from syncer.remotes.http import Answer, Http
 
 EARLY = 60.0  # seconds before a token's end, or a tenth of its life where that is shorter
 PAUSE = 15.0  # seconds between attempts at renewing a token that still holds
+PAGES = frozenset({"text/html", "application/xhtml+xml"})  # some gateway's, which knows nothing of our credentials
 USUAL_LIFE = 3600.0  # seconds, where the answer doesn't say
 LONGEST_LIFE = 30 * 86_400.0
 SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")  # anything else can't stand in a header
@@ -175,7 +176,7 @@ def granted(
         answer = http.call(operation, "POST", url, safe=True, reveal=True, headers=headers, **sent)
     except Unreadable as endless:  # the account's trouble, and none of the order's that the token was for
         raise Unavailable(http.remote, operation, endless.cause, "see its token_url") from None
-    if answer.status in {400, 422}:
+    if answer.status in {400, 422} and answer.content_type not in PAGES:
         raise AccessDenied(http.remote, operation, f"HTTP {answer.status}", _refusal(answer))
     if answer.status not in {200, 201}:
         raise Unavailable(http.remote, operation, f"HTTP {answer.status}", "see its token_url")

@@ -338,6 +338,7 @@ def test_a_life_is_read_however_it_is_written(said: object, lives: float) -> Non
         Canned(b"", 302, headers={"Location": "http://elsewhere.invalid/"}),
         Canned(b"{}", 500),
         Canned(b"{}", 429),
+        Canned(b"<html>bad request</html>", 400, "text/html; charset=utf-8"),
     ],
     ids=str,
 )
