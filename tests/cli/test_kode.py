@@ -54,7 +54,10 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- products ---------------------------------------------------------------------------------------------------
 
 
-def test_what_a_municipality_offers_is_told_with_its_prices_and_contents(world: KodeWorld) -> None:
+def test_what_a_municipality_offers_is_told_with_its_prices_and_contents(
+    world: KodeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     found = {one["code"]: one for one in world.say("kode", "products", "9999", "--json").json}
     package = found[PACKAGE]
     assert (package["name"], package["type"], package["input"], package["delivery"]) == (

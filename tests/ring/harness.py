@@ -309,7 +309,7 @@ class World:
         return [
             entry
             for entry in self.host.calls()[since:]
-            if entry.operation in WRITES or entry.method not in {"GET", "HEAD"}
+            if entry.operation in WRITES or (entry.method not in {"GET", "HEAD"} and entry.operation != "token")
         ]
 
     def outcome(self) -> dict[str, tuple[Any, ...]]:

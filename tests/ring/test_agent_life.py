@@ -81,13 +81,12 @@ def test_killed_between_any_two_steps_of_the_agent_it_goes_on(tmp_path: Path) ->
         world.again()
         assert agent.sends({}).status == 303
         world.again()
-        world.until(world.kode.created)
+        world.until(lambda: (one := world.one(f"vitec:{agent.number}")) is not None and one.fulfilment_ref)
         world.again()
-        deliver(world)
-        world.again()
+        deliver(world)  # and not killed before all has come of it: a person would be asked about the note
+        world.until(lambda: (one := world.one(f"vitec:{agent.number}")) is not None and one.given_all and one.final)
         world.until(world.vitec.notes)
         world.again()
-        world.until(state_is(world, agent, State.DELIVERED))
         assert len(agent.files()) == 1
         assert ask(world.pages, agent.files()[0], "HEAD").status == 200
         assert_each_once(world)

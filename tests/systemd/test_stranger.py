@@ -27,7 +27,9 @@ TYPED = {"apt-get install": "y\n", "credentials/xsp_key": f"{KEY}\n", "credentia
 
 def section(title: str) -> str:
     """A chapter of the README, of whatever depth."""
-    found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |\Z)", README, re.MULTILINE | re.DOTALL)
+    depth = re.search(rf"^(#+) {re.escape(title)}\n", README, re.MULTILINE)
+    assert depth is not None, title
+    found = re.compile(rf"(.*?)(?=^#{{1,{len(depth[1])}}} |\Z)", re.MULTILINE | re.DOTALL).match(README, depth.end())
     assert found is not None, title
     return found[2]
 
