@@ -31,7 +31,7 @@ def section(title: str) -> str:
     assert depth is not None, title
     found = re.compile(rf"(.*?)(?=^#{{1,{len(depth[1])}}} |\Z)", re.MULTILINE | re.DOTALL).match(README, depth.end())
     assert found is not None, title
-    return found[2]
+    return found[1]
 
 
 def blocks(title: str, kind: str) -> list[str]:
