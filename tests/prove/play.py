@@ -236,7 +236,8 @@ def _local(world: World, order: Order, *, forgetful: bool) -> Local:
 def _files(world: World, order: Order) -> tuple[Any, ...]:
     if order.portal != "kode":
         return ()
-    return tuple(sorted((file.asset, file.name, file.state) for file in world.store.files(order.name)))
+    # Of several that are called the same, which one has which number depends on which was listed first.
+    return tuple(sorted((file.asset, file.state) for file in world.store.files(order.name)))
 
 
 def truth(outside: Outside, order: Order, intent: Intent) -> tuple[str, str, str | None]:
