@@ -7,7 +7,6 @@ unless a push message names an order that turns out, read afresh, to carry our k
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from syncer.errors import Rejected, Unreadable
@@ -66,13 +65,11 @@ class KodeFulfilment:
         client: Kode,
         wish: Callable[[Order], Wish | None],
         pushed: Callable[[str], tuple[str, ...]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.name = name
         self._client = client
         self._wish = wish
         self._pushed = pushed
-        self._now = now
 
     # --- sink -------------------------------------------------------------------------------------------------
 

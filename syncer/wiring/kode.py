@@ -85,7 +85,7 @@ def add_kode(
     wish = wishes_of(config)
     for other, fulfilment in config.fulfilments.items():
         if fulfilment.kind == "kode" and fulfilment.portal == name:
-            placer = KodeFulfilment(other, client, wish, lambda key: known.pushed(name, key), now)
+            placer = KodeFulfilment(other, client, wish, lambda key: known.pushed(name, key))
             made.sinks[other] = made.followers[other] = placer
             made.checks[other] = placer.check
 

@@ -34,7 +34,6 @@ from syncer.remotes.vitec import CustomerDenied, Operation, Vitec, image_kind
 
 NOTE, IMAGE = "Note", "Image"  # function groups, as far as paths tell them
 LATER = 10.0  # seconds until an order is tried again whose files aren't here yet, which costs no call
-NO_WAY = "there is no way to leave it: neither a page that the agent can be asked to open, nor notes"
 
 
 @dataclass(frozen=True, slots=True)
