@@ -11,6 +11,7 @@ import time
 import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from syncer.errors import AccessDenied, RemoteError, Unavailable, Uncertain, Unreadable
 from syncer.remotes import http
 from syncer.remotes.http import Answer, CallFact, Http, Limits, retry_after, same_host
+from syncer.remotes.http.names import Names
 from syncer.simulators.host import Fault, Host
 from syncer.simulators.wire import Reply, Request
 from tests.remotes.canned import Asked, Canned, serving, talking
@@ -626,6 +628,16 @@ def test_each_address_of_a_name_is_tried_and_the_remote_hears_the_name(monkeypat
 def test_a_name_without_an_address_that_answers_is_surely_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     named(monkeypatch, "127.0.0.3", "127.0.0.2")
     assert isinstance(failure(http_to(), "http://net.example:9/", safe=False), Unavailable)
+
+
+def test_a_look_up_that_has_answered_is_nobody_s_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    named(monkeypatch, "127.0.0.1")
+    names, asked = Names(), Future[list[str]]()
+    kept: list[bool] = []
+    names._asked["net.example"] = asked
+    asked.add_done_callback(lambda _: kept.append("net.example" in names._asked))
+    names._ask("net.example", asked)
+    assert (asked.result(), kept) == (["127.0.0.1"], [False])
 
 
 @pytest.mark.parametrize("safe", [True, False])

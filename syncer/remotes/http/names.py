@@ -34,14 +34,19 @@ class Names:
         return asked.result(seconds)
 
     def _ask(self, name: str, asked: "Future[list[str]]") -> None:
+        """It is nobody's any more before it is told: whoever asks after that gets no old answer."""
         try:
             found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-            asked.set_result(list(dict.fromkeys(str(address[4][0]) for address in found)))
         except (OSError, UnicodeError) as error:
+            self._forget(name)
             asked.set_exception(error)
-        finally:
-            with self._lock:
-                del self._asked[name]
+        else:
+            self._forget(name)
+            asked.set_result(list(dict.fromkeys(str(address[4][0]) for address in found)))
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            del self._asked[name]
 
 
 NAMES = Names()
